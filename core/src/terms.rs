@@ -1,0 +1,15 @@
+//! Floor 0: the nouns every other floor may say. Data and small conversions; nothing here waits.
+
+pub mod cacheable;
+pub mod call;
+pub mod clock;
+pub mod error;
+pub mod fingerprint;
+pub mod invalidations;
+pub mod key;
+pub mod namespace;
+pub mod notes;
+pub mod outcome;
+pub mod position;
+pub mod route;
+pub mod settings;

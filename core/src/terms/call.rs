@@ -1,0 +1,142 @@
+//! A *call* is one invocation of an annotated method: its name and its policy.
+//!
+//! The macro writes these as constants, so that what a method was annotated with can be read
+//! (and tested) as plain data.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The name of an annotated method, as its author knows it: `Albums::by_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name {
+    repository: &'static str,
+    method: &'static str,
+}
+
+impl Name {
+    /// The name of `method` in the repository type `repository`.
+    pub const fn new(repository: &'static str, method: &'static str) -> Self {
+        Self { repository, method }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.repository, self.method)
+    }
+}
+
+/// How a `#[read]` method was annotated.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadCall {
+    /// Who is calling.
+    pub name: Name,
+    /// How many times the body may run in all, each time on another node. Default 3.
+    pub attempts: u8,
+}
+
+impl ReadCall {
+    /// A read with the default policy.
+    pub const fn new(name: Name) -> Self {
+        Self { name, attempts: 3 }
+    }
+
+    /// The body runs at most this often.
+    pub const fn attempts(mut self, attempts: u8) -> Self {
+        self.attempts = attempts;
+        self
+    }
+}
+
+/// How a `#[cached]` method was annotated: a read whose answer is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct CachedCall {
+    /// The read that answers on a miss.
+    pub read: ReadCall,
+    /// The readable, stable first part of every key of this method.
+    pub cache: &'static str,
+    /// How long an answer may be served. Default 60 s.
+    pub ttl: Duration,
+}
+
+impl CachedCall {
+    /// A cached read with the default policy. `cache` names its keys and must not repeat.
+    pub const fn new(read: ReadCall, cache: &'static str) -> Self {
+        Self {
+            read,
+            cache,
+            ttl: Duration::from_secs(60),
+        }
+    }
+
+    /// How long an answer may be served.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+}
+
+/// How a `#[write]` method was annotated.
+#[derive(Debug, Clone, Copy)]
+pub struct WriteCall {
+    /// Who is calling.
+    pub name: Name,
+    /// The isolation level of its transaction; `None` is the server's default.
+    pub isolation: Option<Isolation>,
+    /// How often the body runs *again* after a serialization failure. Default 0.
+    pub retry: u8,
+    /// `false`: the body runs outside a transaction, each statement commits by itself.
+    pub transaction: bool,
+}
+
+impl WriteCall {
+    /// A write with the default policy: one transaction at the server's isolation, no retry.
+    pub const fn new(name: Name) -> Self {
+        Self {
+            name,
+            isolation: None,
+            retry: 0,
+            transaction: true,
+        }
+    }
+
+    /// The isolation level of the transaction.
+    pub const fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// Run the body again after a serialization failure, at most this often.
+    pub const fn retry(mut self, retry: u8) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// No transaction around the body.
+    pub const fn without_transaction(mut self) -> Self {
+        self.transaction = false;
+        self
+    }
+
+    /// The statement that opens the transaction.
+    pub(crate) const fn begin(&self) -> &'static str {
+        match self.isolation {
+            None => "BEGIN",
+            Some(Isolation::ReadCommitted) => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Some(Isolation::RepeatableRead) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            Some(Isolation::Serializable) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
+}
+
+/// A transaction isolation level of
+/// [PostgreSQL](https://www.postgresql.org/docs/current/transaction-iso.html).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Each statement sees what was committed before it began.
+    ReadCommitted,
+    /// The transaction sees what was committed before its first statement.
+    RepeatableRead,
+    /// As if transactions ran one after another; conflicts fail with SQLSTATE 40001.
+    Serializable,
+}

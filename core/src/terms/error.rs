@@ -1,0 +1,314 @@
+//! The failures of this library: opaque, cheap to clone, each saying who is at fault and what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind};
+
+use crate::terms::call::Name;
+
+/// `Result` with this library's [`Error`], unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Arc<dyn StdError + Send + Sync>;
+
+/// Why a call, or the start of a manifold, failed.
+///
+/// Opaque, so that it can grow; ask its predicates. It is cheap to clone.
+///
+/// A query's own failure comes through unchanged: [`Error::query`] is diesel's error. A method that
+/// returns `QueryResult` gets a failure of ours as diesel's: a missing connection as
+/// `DatabaseErrorKind::UnableToSendCommand`, any other as `QueryBuilderError`, whose box
+/// downcasts to this type.
+#[derive(Clone)]
+pub struct Error(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Query(diesel::result::Error),
+    Configuration {
+        what: String,
+        fix: String,
+    },
+    Unreachable {
+        who: String,
+        why: String,
+        source: Option<Source>,
+    },
+    Busy {
+        who: String,
+        waited: Duration,
+    },
+    NestedWrite {
+        name: Name,
+    },
+    AbortedByBody {
+        name: Name,
+    },
+    OutcomeUnknown {
+        name: Name,
+        source: Source,
+    },
+    TooManyInvalidations {
+        limit: usize,
+    },
+    ShutDown,
+}
+
+impl Error {
+    fn new(kind: Kind) -> Self {
+        Self(Arc::new(kind))
+    }
+
+    pub(crate) fn configuration(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Kind::Configuration {
+            what: what.into(),
+            fix: fix.into(),
+        })
+    }
+
+    pub(crate) fn unreachable(
+        who: impl Into<String>,
+        why: impl Into<String>,
+        source: Option<Source>,
+    ) -> Self {
+        Self::new(Kind::Unreachable {
+            who: who.into(),
+            why: why.into(),
+            source,
+        })
+    }
+
+    pub(crate) fn busy(who: impl Into<String>, waited: Duration) -> Self {
+        Self::new(Kind::Busy {
+            who: who.into(),
+            waited,
+        })
+    }
+
+    pub(crate) fn nested_write(name: Name) -> Self {
+        Self::new(Kind::NestedWrite { name })
+    }
+
+    pub(crate) fn aborted_by_body(name: Name) -> Self {
+        Self::new(Kind::AbortedByBody { name })
+    }
+
+    pub(crate) fn outcome_unknown(name: Name, source: diesel::result::Error) -> Self {
+        Self::new(Kind::OutcomeUnknown {
+            name,
+            source: Arc::new(source),
+        })
+    }
+
+    pub(crate) fn too_many_invalidations(limit: usize) -> Self {
+        Self::new(Kind::TooManyInvalidations { limit })
+    }
+
+    pub(crate) fn shut_down() -> Self {
+        Self::new(Kind::ShutDown)
+    }
+
+    /// The failure of a query, if that is what this is.
+    pub fn query(&self) -> Option<&diesel::result::Error> {
+        match &*self.0 {
+            Kind::Query(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// A query found no row where it needed one.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.query(), Some(diesel::result::Error::NotFound))
+    }
+
+    /// The settings are wrong; the text says which and what would be right.
+    pub fn is_configuration(&self) -> bool {
+        matches!(*self.0, Kind::Configuration { .. })
+    }
+
+    /// No node that may answer could be reached.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(*self.0, Kind::Unreachable { .. })
+    }
+
+    /// Every connection that could answer was in use for as long as a call may wait.
+    pub fn is_busy(&self) -> bool {
+        matches!(*self.0, Kind::Busy { .. })
+    }
+
+    /// A public `#[write]` method was called inside a running write.
+    pub fn is_nested_write(&self) -> bool {
+        matches!(*self.0, Kind::NestedWrite { .. })
+    }
+
+    /// The body answered `Ok` although one of its statements had failed, so the server rolled back.
+    pub fn is_aborted_by_body(&self) -> bool {
+        matches!(*self.0, Kind::AbortedByBody { .. })
+    }
+
+    /// The connection was lost during COMMIT and the server could not be asked what became of it:
+    /// the write may have happened.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(*self.0, Kind::OutcomeUnknown { .. })
+    }
+
+    /// The manifold was shut down before the call.
+    pub fn is_shut_down(&self) -> bool {
+        matches!(*self.0, Kind::ShutDown)
+    }
+
+    /// The calling code is at fault and has to change; trying again will not help.
+    pub fn is_misuse(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::NestedWrite { .. }
+                | Kind::AbortedByBody { .. }
+                | Kind::TooManyInvalidations { .. }
+                | Kind::ShutDown
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Query(error) => error.fmt(f),
+            Kind::Configuration { what, fix } => write!(f, "{what}; {fix}"),
+            Kind::Unreachable { who, why, .. } => write!(f, "{who} cannot be reached: {why}"),
+            Kind::Busy { who, waited } => write!(
+                f,
+                "no free connection to {who} within {waited:?}; raise the pool size or lower the load"
+            ),
+            Kind::NestedWrite { name } => write!(
+                f,
+                "`{name}` was called inside a running write, where it would wait for itself; \
+                 call `{name}_on(conn, ..)` to take part in the running transaction"
+            ),
+            Kind::AbortedByBody { name } => write!(
+                f,
+                "the body of `{name}` answered Ok although one of its statements failed, so the \
+                 server rolled the transaction back; return that error, or run the statement that \
+                 may fail in `conn.transaction(..)`, which is a savepoint"
+            ),
+            Kind::OutcomeUnknown { name, .. } => write!(
+                f,
+                "the connection was lost during the COMMIT of `{name}` and the server could not be \
+                 asked for the outcome; look whether the write happened before repeating it"
+            ),
+            Kind::TooManyInvalidations { limit } => write!(
+                f,
+                "one write invalidates more than {limit} keys, so it was rolled back; split it, or \
+                 raise `max_invalidations`"
+            ),
+            Kind::ShutDown => f.write_str("the manifold was shut down; nothing was run"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &*self.0 {
+            // `Display` already is the query's own text, so the source is what is behind it.
+            Kind::Query(error) => error.source(),
+            Kind::Unreachable {
+                source: Some(source),
+                ..
+            }
+            | Kind::OutcomeUnknown { source, .. } => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        match error {
+            // One of ours that travelled through a `QueryResult` comes back as itself.
+            diesel::result::Error::QueryBuilderError(inner) => match inner.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(inner) => {
+                    Self::new(Kind::Query(diesel::result::Error::QueryBuilderError(inner)))
+                }
+            },
+            error => Self::new(Kind::Query(error)),
+        }
+    }
+}
+
+/// So that a method which returns `QueryResult` keeps its signature.
+impl From<Error> for diesel::result::Error {
+    fn from(error: Error) -> Self {
+        if error.is_unreachable() || error.is_busy() {
+            return Self::DatabaseError(
+                DatabaseErrorKind::UnableToSendCommand,
+                Box::new(Information(error.to_string())),
+            );
+        }
+        match Arc::try_unwrap(error.0) {
+            Ok(Kind::Query(query)) => query,
+            Ok(kind) => Self::QueryBuilderError(Box::new(Error::new(kind))),
+            Err(shared) => Self::QueryBuilderError(Box::new(Error(shared))),
+        }
+    }
+}
+
+/// diesel's shape for what a server says about an error.
+struct Information(String);
+
+impl DatabaseErrorInformation for Information {
+    fn message(&self) -> &str {
+        &self.0
+    }
+    fn details(&self) -> Option<&str> {
+        None
+    }
+    fn hint(&self) -> Option<&str> {
+        None
+    }
+    fn table_name(&self) -> Option<&str> {
+        None
+    }
+    fn column_name(&self) -> Option<&str> {
+        None
+    }
+    fn constraint_name(&self) -> Option<&str> {
+        None
+    }
+    fn statement_position(&self) -> Option<i32> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: Name = Name::new("Albums", "rename");
+
+    #[test]
+    fn our_failure_survives_a_query_result() {
+        let through: diesel::result::Error = Error::aborted_by_body(NAME).into();
+        assert!(Error::from(through).is_aborted_by_body());
+    }
+
+    #[test]
+    fn a_query_failure_comes_through_unchanged() {
+        let through: diesel::result::Error = Error::from(diesel::result::Error::NotFound).into();
+        assert_eq!(through, diesel::result::Error::NotFound);
+    }
+
+    #[test]
+    fn a_nested_write_names_the_method_to_call_instead() {
+        let text = Error::nested_write(NAME).to_string();
+        assert!(text.contains("`Albums::rename_on(conn, ..)`"), "{text}");
+    }
+}

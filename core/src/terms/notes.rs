@@ -1,0 +1,134 @@
+//! What the queries of one running body left behind, noted while they ran.
+//!
+//! A user's error type may hide why a query failed, and a body may drop a query half way. The calls
+//! must know both: whether the body may run again on another node, and whether the connection may
+//! serve anybody else. So every query of our `RunQueryDsl` notes its beginning, its end and the
+//! class of its error here, in a task-local that the call opens around the body.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+tokio::task_local! {
+    static RUNNING: Arc<Notes>;
+}
+
+/// The notes of one run of a body.
+#[derive(Debug, Default)]
+pub struct Notes {
+    in_flight: AtomicU32,
+    conflict: AtomicBool,
+    connection: AtomicBool,
+    unknown: AtomicBool,
+}
+
+impl Notes {
+    /// Runs `body` with these notes open.
+    pub async fn around<F: Future>(self: &Arc<Self>, body: F) -> F::Output {
+        RUNNING.scope(Arc::clone(self), body).await
+    }
+
+    /// A query was sent and has not come to its end: whoever uses the connection next would wait
+    /// for it.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// A query failed in a way that another transaction caused (SQLSTATE 40001).
+    pub fn has_conflict(&self) -> bool {
+        self.conflict.load(Ordering::Relaxed)
+    }
+
+    /// A query failed because the connection did.
+    pub fn has_lost_connection(&self) -> bool {
+        self.connection.load(Ordering::Relaxed)
+    }
+
+    /// A query failed with an error that diesel does not tell apart: among them is the shutdown of
+    /// the server (57P01), so the connection has to be asked.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, error: &Error) {
+        let Error::DatabaseError(kind, _) = error else {
+            return;
+        };
+        let class = match kind {
+            DatabaseErrorKind::SerializationFailure => &self.conflict,
+            DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => {
+                &self.connection
+            }
+            DatabaseErrorKind::Unknown => &self.unknown,
+            _ => return,
+        };
+        class.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One query under way. It is over when [`Query::end`] was called; dropped before, it stays in
+/// flight in the notes, because it stays in flight on the wire.
+#[derive(Debug)]
+pub struct Query(Option<Arc<Notes>>);
+
+impl Query {
+    /// Notes the beginning of a query in the running call, if there is one.
+    pub fn begin() -> Self {
+        let notes = RUNNING.try_with(Arc::clone).ok();
+        if let Some(notes) = &notes {
+            notes.in_flight.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(notes)
+    }
+
+    /// Notes an error of the query; it may not be its end.
+    pub fn note(&self, error: &Error) {
+        if let Some(notes) = &self.0 {
+            notes.note(error);
+        }
+    }
+
+    /// Notes that the server has answered in full.
+    pub fn end(&mut self) {
+        if let Some(notes) = self.0.take() {
+            notes.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_dropped_half_way_leaves_the_connection_busy() {
+        let notes = Arc::new(Notes::default());
+        notes.around(async { drop(Query::begin()) }).await;
+        assert!(notes.is_busy());
+    }
+
+    #[tokio::test]
+    async fn an_answered_query_leaves_nothing() {
+        let notes = Arc::new(Notes::default());
+        notes.around(async { Query::begin().end() }).await;
+        assert!(!notes.is_busy());
+    }
+
+    #[tokio::test]
+    async fn only_connection_and_conflict_classes_are_noted_as_such() {
+        let notes = Arc::new(Notes::default());
+        let unique = Error::DatabaseError(
+            DatabaseErrorKind::UniqueViolation,
+            Box::new(String::from("duplicate")),
+        );
+        notes
+            .around(async {
+                let query = Query::begin();
+                query.note(&unique);
+                query.note(&Error::NotFound);
+            })
+            .await;
+        assert!(!notes.has_conflict() && !notes.has_lost_connection() && !notes.has_unknown());
+    }
+}

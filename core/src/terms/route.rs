@@ -1,0 +1,132 @@
+//! The *route* of a call: who answered it, and why.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::terms::call::Name;
+
+/// Routes kept for one [`routes`] scope; the latest ones stay.
+const KEPT: usize = 64;
+
+tokio::task_local! {
+    static OBSERVED: Arc<Mutex<Vec<Route>>>;
+}
+
+/// Who answered a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The cache of this process.
+    L1,
+    /// The cache in Redis.
+    L2,
+    /// A database node, by its name: `primary`, `replica-1`.
+    Node(Arc<str>),
+}
+
+/// As in a header: `l1`, `l2`, `replica-1`, `primary`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::Node(name) => name,
+        })
+    }
+}
+
+/// Why it was this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The answer was in the cache.
+    Cached,
+    /// Another call was loading the same key and shared its answer; the source is that call's.
+    Joined,
+    /// The balance between the healthy replicas chose it.
+    Balanced,
+    /// Another node was asked first and could not answer.
+    Fallback,
+    /// No replica is configured or healthy.
+    NoReplica,
+    /// Only the primary takes writes.
+    Write,
+}
+
+impl Reason {
+    /// The word for logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Joined => "joined",
+            Self::Balanced => "balanced",
+            Self::Fallback => "fallback",
+            Self::NoReplica => "no_replica",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// The route that one call took.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Route {
+    /// The method that was called.
+    pub name: Name,
+    /// Who answered.
+    pub source: Source,
+    /// Why it was this one.
+    pub reason: Reason,
+    /// How many times the body ran; 0 when the cache answered.
+    pub attempts: u8,
+}
+
+/// Runs `future` and tells which routes the calls in it took, in the order in which they ended.
+///
+/// Only calls that the future itself makes are seen, not those of tasks that it spawns. At most the
+/// latest 64 are kept.
+///
+/// ```no_run
+/// # async fn example() {
+/// # let albums_by_id = async { 7 };
+/// let (album, routes) = diesel_manifold::routes(albums_by_id).await;
+/// if let Some(route) = routes.last() {
+///     println!("x-manifold-route: {}", route.source); // l1, l2, replica-1, primary ..
+/// }
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// As safe as `future`.
+pub async fn routes<F: Future>(future: F) -> (F::Output, Vec<Route>) {
+    let seen = Arc::<Mutex<Vec<Route>>>::default();
+    let output = OBSERVED.scope(Arc::clone(&seen), future).await;
+    let routes = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    (output, routes)
+}
+
+impl Route {
+    /// Tells whoever observes this task.
+    pub(crate) fn report(
+        name: Name,
+        reason: Reason,
+        attempts: u8,
+        source: impl FnOnce() -> Source,
+    ) {
+        // Outside of a scope nobody listens, and a hit must not pay for a name that nobody reads.
+        let _ = OBSERVED.try_with(|seen| {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen.len() == KEPT {
+                seen.remove(0);
+            }
+            seen.push(Self {
+                name,
+                source: source(),
+                reason,
+                attempts,
+            });
+        });
+    }
+}
