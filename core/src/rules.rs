@@ -1,0 +1,6 @@
+//! Floor 1, the room that thinks: facts in, decision out. Nothing here waits, looks at a clock or
+//! throws dice; who asks brings the time and the dice along, so every rule is tested as a table.
+
+pub mod balance;
+pub mod breaker;
+pub mod fitness;
