@@ -1,0 +1,162 @@
+//! A *lease*: a borrowed connection that knows its node and whether it may be given back.
+//!
+//! diesel-async and deadpool leave two traps to whoever returns connections. A dropped query goes on
+//! at the server, and the next user of its connection waits for it; a dropped transaction stays open
+//! in the idle pool, with its locks. So a lease is given back only by [`Lease::settle`] or after a
+//! commit; dropped before, its connection is cancelled at the server and closed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use deadpool::managed::Object;
+use diesel::QueryResult;
+use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::{
+    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+};
+use tokio_postgres::NoTls;
+
+use crate::pools::connect::Link;
+use crate::pools::node::{Loan, Node};
+use crate::terms::notes::Notes;
+
+/// How a body left its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// In order.
+    Sound,
+    /// In order, but another transaction made it fail (SQLSTATE 40001).
+    Conflict,
+    /// Broken: what it answered, if it failed, is the connection's fault.
+    Broken,
+}
+
+/// A borrowed connection.
+pub struct Lease {
+    /// `None` only after the drop took it.
+    loan: Option<Loan>,
+    node: Arc<Node>,
+    notes: Arc<Notes>,
+    in_order: bool,
+    since: Instant,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({})", self.node.name)
+    }
+}
+
+impl Lease {
+    /// A lease of `loan` from `node`.
+    // reason: a duration of work is measured, nothing is decided by this time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures how long the lease is held"
+    )]
+    pub fn new(loan: Loan, node: Arc<Node>) -> Self {
+        node.lent();
+        Self {
+            loan: Some(loan),
+            node,
+            notes: Arc::default(),
+            in_order: false,
+            since: Instant::now(),
+        }
+    }
+
+    /// The node that lent it.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// What the queries of the body note.
+    pub fn notes(&self) -> Arc<Notes> {
+        Arc::clone(&self.notes)
+    }
+
+    /// The connection.
+    pub fn raw(&mut self) -> &mut AsyncPgConnection {
+        match &mut self.loan {
+            Some(loan) => &mut loan.conn,
+            None => unreachable!("the connection is taken out in `drop` only"),
+        }
+    }
+
+    /// The body has come to its end, with or without `failure`: finds out how it left the
+    /// connection, which goes back to its pool if it is in order.
+    pub async fn settle(&mut self, failure: bool) -> Left {
+        let notes = Arc::clone(&self.notes);
+        let lost = notes.has_lost_connection()
+            || self.raw().is_broken()
+            // A shutdown of the server reaches us as an error that diesel does not tell apart, a
+            // moment before the connection closes. So on an unknown error the connection is asked.
+            || (failure && notes.has_unknown() && self.ping().await.is_err());
+        if lost {
+            self.node.broke();
+            return Left::Broken;
+        }
+        self.in_order = !notes.is_busy();
+        if failure && notes.has_conflict() {
+            Left::Conflict
+        } else {
+            Left::Sound
+        }
+    }
+
+    /// Asks the connection whether it still is one.
+    pub async fn ping(&mut self) -> QueryResult<()> {
+        let limit = self.node.shared.settings.connect_timeout;
+        tokio::time::timeout(limit, self.raw().batch_execute(""))
+            .await
+            .unwrap_or_else(|_| Err(diesel::result::Error::BrokenTransactionManager))
+    }
+
+    /// Opens the transaction of a write.
+    pub async fn begin(&mut self, sql: &str) -> QueryResult<()> {
+        AnsiTransactionManager::begin_transaction_sql(self.raw(), sql).await
+    }
+
+    /// Rolls the transaction of a write back.
+    pub async fn roll_back(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::rollback_transaction(self.raw()).await
+    }
+
+    /// Says that the connection may go back to its pool.
+    pub fn give_back(mut self) {
+        self.in_order = !self.notes.is_busy() && !self.raw().is_broken();
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.node.returned(self.since.elapsed());
+        let Some(loan) = self.loan.take() else { return };
+        if self.in_order {
+            return; // deadpool takes it back
+        }
+        let link = Object::take(loan);
+        cancel(link, &self.node);
+    }
+}
+
+/// Closes a connection whose query may still run, after asking the server to cancel it.
+fn cancel(link: Link, node: &Node) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return; // No runtime is left to send anything; the socket closes with the process.
+    };
+    let Ok(permit) = Arc::clone(&node.shared.cancels).try_acquire_owned() else {
+        return;
+    };
+    let limit = node.shared.settings.connect_timeout;
+    // Spawned because `drop` cannot wait. It ends within the connect timeout, and at most
+    // as many run as there are permits. The connection lives until its cancel was sent, so that the
+    // server's process is still the one that the cancel names.
+    runtime.spawn(async move {
+        let token = link.conn.cancel_token();
+        // A request that fails leaves what no request leaves; the socket closes either way.
+        let _ = tokio::time::timeout(limit, token.cancel_query(NoTls)).await;
+        drop((link, permit));
+    });
+}
