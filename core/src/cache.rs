@@ -1,0 +1,221 @@
+//! Floor 1, the room that holds answers: L1 in this process before L2 in Redis, seen as one.
+//!
+//! What keeps it honest, in one place:
+//!
+//! * An invalidation bumps the key's *generation*, then removes the entry. Whoever fills notes the
+//!   generation before it looks anything up, stores only if it is unchanged, and takes its entry out
+//!   again if it changed meanwhile. So a load that began before an invalidation is never kept.
+//! * Redis keeps a generation for each key, too, and compares it in the filling script, so the same
+//!   holds between processes (the lease of
+//!   [Nishtala et al. 2013](https://www.usenix.org/conference/nsdi13/technical-sessions/presentation/nishtala)).
+//! * The local invalidation is done twice, before and after the one in Redis: in between, an old
+//!   entry could come back from there.
+
+use std::any::Any;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use crate::terms::cacheable::Cacheable;
+use crate::terms::clock::Clock;
+use crate::terms::error::Result;
+use crate::terms::key::Key;
+use crate::terms::namespace::Namespace;
+use crate::terms::settings::CacheSettings;
+
+pub mod entry;
+pub mod flight;
+pub mod local;
+pub mod refusal;
+pub mod shared;
+
+use entry::Entry;
+use flight::{Flights, Seat};
+use local::Local;
+use refusal::{Refusal, Refused};
+use shared::{Found, Shared, SharedGeneration};
+
+/// Generations are kept for stripes of keys, so that their number is bounded. Two keys in one stripe
+/// share a fate: an invalidation of one keeps a load of the other from being stored, once.
+const STRIPES: usize = 4096;
+
+/// A value of any type, as L1 and the flights hold it.
+pub type AnyValue = Arc<dyn Any + Send + Sync>;
+
+/// A key's generation in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Generation(u64);
+
+/// Both levels.
+#[derive(Debug)]
+pub struct Cache {
+    local: Local,
+    shared: Option<Shared>,
+    flights: Arc<Flights>,
+    generations: Box<[AtomicU64]>,
+    hasher: RandomState,
+    /// Keys of writes whose outcome is being asked for: nothing may be stored.
+    undecided: Refused,
+    /// Keys whose invalidation Redis has not acknowledged: Redis is not asked for them.
+    undelivered: Refused,
+    clock: Clock,
+    settings: CacheSettings,
+}
+
+/// What Redis had to say about a key.
+#[derive(Debug)]
+pub enum Far<T> {
+    /// An answer, for how much longer it may be served, and its weight.
+    Hit(T, Duration, usize),
+    /// None. The generation is there if a fill may follow.
+    Miss(Option<SharedGeneration>),
+}
+
+impl Cache {
+    /// An empty cache; `redis` is the URL of the second level, if there is one.
+    pub fn new(redis: Option<&str>, settings: CacheSettings, clock: Clock) -> Result<Self> {
+        let shared = redis
+            .map(|url| Shared::new(url, settings.clone(), clock.clone()))
+            .transpose()?;
+        Ok(Self {
+            local: Local::new(&settings, clock.clone()),
+            shared,
+            flights: Arc::default(),
+            generations: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::default(),
+            undecided: Refused::default(),
+            undelivered: Refused::default(),
+            clock,
+            settings,
+        })
+    }
+
+    /// Connects to Redis under `namespace`. False if Redis did not answer: then it is tried again
+    /// with each operation that its breaker lets through.
+    pub async fn open(&self, namespace: Namespace) -> bool {
+        match &self.shared {
+            Some(shared) => shared.open(namespace).await,
+            None => true,
+        }
+    }
+
+    /// The answer that L1 holds.
+    pub fn near<T: Cacheable>(&self, key: &Key) -> Option<T> {
+        self.local.get(key)
+    }
+
+    /// A seat in the flight that loads `key`: the leader's, or its answer.
+    pub async fn board(&self, key: &Key) -> Seat {
+        self.flights.board(key, self.generation(key)).await
+    }
+
+    /// The answer that Redis holds.
+    pub async fn far<T: Cacheable>(&self, key: &Key) -> Far<T> {
+        let Some(shared) = &self.shared else {
+            return Far::Miss(None);
+        };
+        if self.undelivered.contains(key) || self.undecided.contains(key) {
+            return Far::Miss(None);
+        }
+        match shared.find(key, T::FINGERPRINT).await {
+            None => Far::Miss(None),
+            Some(Found { generation, bytes }) => {
+                let hit = bytes.and_then(|bytes| {
+                    let entry = Entry::parse(&bytes)?;
+                    let left = entry.time_left(self.clock.wall_ms())?;
+                    let value = postcard::from_bytes(entry.payload).ok()?;
+                    Some((value, left, bytes.len()))
+                });
+                match hit {
+                    Some((value, left, weight)) => Far::Hit(value, left, weight),
+                    None => Far::Miss(Some(generation)),
+                }
+            }
+        }
+    }
+
+    /// Keeps an answer in L1, if nothing invalidated its key since `generation` was current.
+    pub fn keep_near(
+        &self,
+        key: &Key,
+        generation: Generation,
+        value: AnyValue,
+        weight: usize,
+        ttl: Duration,
+    ) {
+        if generation != self.generation(key) || self.undecided.contains(key) {
+            return;
+        }
+        self.local.insert(key.clone(), value, weight, ttl);
+        // An invalidation bumps first and removes then. Had it bumped after the check above, its
+        // removal may have come before our insertion; so we look again.
+        if generation != self.generation(key) || self.undecided.contains(key) {
+            self.local.remove(key);
+        }
+    }
+
+    /// Keeps an answer in Redis, if nothing invalidated its key there since `seen`.
+    pub async fn keep_far<T: Cacheable>(
+        &self,
+        key: &Key,
+        seen: &SharedGeneration,
+        payload: &[u8],
+        ttl: Duration,
+    ) {
+        let Some(shared) = &self.shared else { return };
+        let kept_out = payload.len() > self.settings.max_value_bytes
+            || self.undecided.contains(key)
+            || self.undelivered.contains(key)
+            // Redis forgets an invalidation after a while; a load that took half of it might have
+            // begun before one that is forgotten by now.
+            || self.clock.now().since(seen.at()) > self.settings.invalidation_memory / 2;
+        if !kept_out {
+            let entry = Entry::write(self.clock.wall_ms(), ttl, payload);
+            shared.fill(key, T::FINGERPRINT, seen, &entry, ttl).await;
+        }
+    }
+
+    /// Drops `keys` in this process: no load under way will be stored, and L1 has them no more.
+    pub fn invalidate_near(&self, keys: &[Key]) {
+        for key in keys {
+            self.stripe(key).fetch_add(1, Ordering::SeqCst);
+            self.local.remove(key);
+        }
+    }
+
+    /// Drops `keys` in Redis. False if Redis did not acknowledge it.
+    pub async fn invalidate_far(&self, keys: &[Key]) -> bool {
+        match &self.shared {
+            Some(shared) => shared.invalidate(keys).await,
+            None => true,
+        }
+    }
+
+    /// As long as the refusal lives nothing is stored under `keys`.
+    pub fn refuse_undecided(&self, keys: &[Key]) -> Refusal {
+        self.undecided.refuse(keys)
+    }
+
+    /// As long as the refusal lives Redis is not asked for `keys`.
+    pub fn refuse_undelivered(&self, keys: &[Key]) -> Refusal {
+        self.undelivered.refuse(keys)
+    }
+
+    /// The generation of `key` now.
+    pub fn generation(&self, key: &Key) -> Generation {
+        Generation(self.stripe(key).load(Ordering::SeqCst))
+    }
+
+    fn stripe(&self, key: &Key) -> &AtomicU64 {
+        let hash = self.hasher.hash_one(key);
+        // The remainder is below STRIPES, which is a usize.
+        let at = usize::try_from(hash % STRIPES as u64).unwrap_or(0);
+        &self.generations[at]
+    }
+}
+
+#[cfg(test)]
+mod tests;

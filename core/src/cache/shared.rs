@@ -1,0 +1,264 @@
+//! L2: answers in Redis, shared by all processes on the same database. The only file that knows
+//! Redis.
+//!
+//! One hash for each key, so that a value and its key's generation share a slot, a time to live and
+//! an eviction:
+//!
+//! ```text
+//! mf:{namespace}:{method}({arguments})     for example mf:7301..42.shop.prod:shop::Albums::by_id(7i32)
+//!   g                                      the generation: the last invalidation's mark
+//!   v:{fingerprint}                        the entry for values of that shape
+//! ```
+//!
+//! Values are kept by the fingerprint of their type and generations are not: during a rolling deploy
+//! the old program invalidates the new one's values, too.
+//!
+//! Failing is missing. Each operation has its time, a breaker leaves a failing Redis alone, and no
+//! error leaves this file.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, Cmd, RedisResult, Script, ScriptInvocation};
+use sha2::{Digest, Sha256};
+
+use crate::rules::breaker::{Breaker, Limits};
+use crate::terms::clock::{Clock, Moment};
+use crate::terms::error::{Error, Result};
+use crate::terms::fingerprint::Fingerprint;
+use crate::terms::key::Key;
+use crate::terms::namespace::Namespace;
+use crate::terms::settings::CacheSettings;
+
+mod mark;
+
+use mark::Marks;
+
+/// Longer arguments appear in Redis as their SHA-256.
+const LONGEST_ARGUMENTS: usize = 160;
+
+/// Keys invalidated by one script call; Redis runs nothing else meanwhile.
+const BATCH: usize = 500;
+
+/// Stores an entry if the key's generation is still the one that was seen, and keeps the hash as
+/// long as its longest-lived entry.
+const FILL: &str = r"
+if (redis.call('HGET', KEYS[1], 'g') or '') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+return 1";
+
+/// Drops all entries of the keys and marks them with a new generation.
+const INVALIDATE: &str = r"
+for _, key in ipairs(KEYS) do
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'g', ARGV[1])
+  redis.call('PEXPIRE', key, ARGV[2])
+end
+return #KEYS";
+
+/// The second level.
+pub struct Shared {
+    manager: ConnectionManager,
+    namespace: OnceLock<Namespace>,
+    breaker: Mutex<Breaker>,
+    fill: Script,
+    invalidate: Script,
+    marks: Marks,
+    clock: Clock,
+    settings: CacheSettings,
+}
+
+/// A key's generation in Redis, as it was before the load.
+#[derive(Debug, Clone)]
+pub struct SharedGeneration {
+    mark: Vec<u8>,
+    at: Moment,
+}
+
+impl SharedGeneration {
+    /// When Redis was asked.
+    pub fn at(&self) -> Moment {
+        self.at
+    }
+}
+
+/// Redis's answer about a key.
+#[derive(Debug)]
+pub struct Found {
+    /// The generation to fill with.
+    pub generation: SharedGeneration,
+    /// The entry, if there is one of the right shape.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Shared({:?})", self.namespace.get())
+    }
+}
+
+impl Shared {
+    /// The second level at `url`; nothing is connected yet.
+    pub fn new(url: &str, settings: CacheSettings, clock: Clock) -> Result<Self> {
+        let configuration = |error: redis::RedisError| {
+            Error::configuration(
+                format!("REDIS_URL is not a Redis URL ({error})"),
+                "write it as redis://:password@host:6379/0",
+            )
+        };
+        let client = Client::open(url).map_err(configuration)?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(settings.operation_timeout))
+            .set_connection_timeout(Some(Duration::from_secs(1)))
+            .set_max_delay(Duration::from_millis(500));
+        Ok(Self {
+            manager: ConnectionManager::new_lazy_with_config(client, config)
+                .map_err(configuration)?,
+            namespace: OnceLock::new(),
+            breaker: Mutex::new(Breaker::new()),
+            fill: Script::new(FILL),
+            invalidate: Script::new(INVALIDATE),
+            marks: Marks::new(),
+            clock,
+            settings,
+        })
+    }
+
+    /// From now on keys belong to `namespace`. True if Redis answers.
+    pub async fn open(&self, namespace: Namespace) -> bool {
+        // A second namespace cannot come: a manifold is opened once.
+        let _ = self.namespace.set(namespace);
+        // Connecting takes longer than an operation, and it happens here once.
+        let mut manager = self.manager.clone();
+        let ping = redis::cmd("PING");
+        let answer = ping.query_async::<()>(&mut manager);
+        let limit = Duration::from_secs(1);
+        matches!(tokio::time::timeout(limit, answer).await, Ok(Ok(())))
+    }
+
+    /// Looks `key` up. `None`: Redis did not answer.
+    pub async fn find(&self, key: &Key, shape: Fingerprint) -> Option<Found> {
+        let at = self.clock.now();
+        let mut command = Cmd::new();
+        command
+            .arg("HMGET")
+            .arg(self.name(key)?)
+            .arg("g")
+            .arg(field(shape));
+        let (mark, bytes): (Option<Vec<u8>>, Option<Vec<u8>>) = self
+            .bounded(async |mut m| command.query_async(&mut m).await)
+            .await?;
+        Some(Found {
+            generation: SharedGeneration {
+                mark: mark.unwrap_or_default(),
+                at,
+            },
+            bytes,
+        })
+    }
+
+    /// Stores `entry`, unless its key was invalidated since `seen`.
+    pub async fn fill(
+        &self,
+        key: &Key,
+        shape: Fingerprint,
+        seen: &SharedGeneration,
+        entry: &[u8],
+        ttl: Duration,
+    ) {
+        let Some(name) = self.name(key) else { return };
+        let mut call = self.fill.key(name);
+        call.arg(&seen.mark)
+            .arg(field(shape))
+            .arg(entry)
+            .arg(milliseconds(ttl));
+        // Whether it was stored or refused makes no difference to the caller.
+        let _: Option<i64> = self.run(&call).await;
+    }
+
+    /// Drops all values of `keys`. False if Redis did not acknowledge all of them.
+    pub async fn invalidate(&self, keys: &[Key]) -> bool {
+        for batch in keys.chunks(BATCH) {
+            let mut call = self.invalidate.prepare_invoke();
+            for key in batch {
+                let Some(name) = self.name(key) else {
+                    return false;
+                };
+                call.key(name);
+            }
+            call.arg(self.marks.next())
+                .arg(milliseconds(self.settings.invalidation_memory));
+            if self.run::<i64>(&call).await.is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn run<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Option<T> {
+        self.bounded(async |mut m| call.invoke_async(&mut m).await)
+            .await
+    }
+
+    /// Runs an operation within its time, if the breaker admits it. `None`: it has no answer.
+    async fn bounded<T>(
+        &self,
+        operation: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>,
+    ) -> Option<T> {
+        let limits = Limits {
+            failures: self.settings.breaker_failures,
+            open: self.settings.breaker_open,
+        };
+        if !self.breaker().admits(self.clock.now(), limits) {
+            return None;
+        }
+        let limit = self.settings.operation_timeout;
+        match tokio::time::timeout(limit, operation(self.manager.clone())).await {
+            Ok(Ok(answer)) => {
+                if self.breaker().answered() {
+                    tracing::info!("Redis answers again");
+                }
+                Some(answer)
+            }
+            failure => {
+                if self.breaker().failed(self.clock.now(), limits) {
+                    match failure {
+                        Ok(Err(error)) => tracing::warn!(%error, "Redis left alone"),
+                        _ => tracing::warn!(?limit, "Redis left alone: it does not answer in time"),
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key's name in Redis; `None` before the manifold knows its database.
+    fn name(&self, key: &Key) -> Option<Vec<u8>> {
+        let mut name = format!("mf:{}:{}", self.namespace.get()?, key.cache()).into_bytes();
+        if key.arguments().len() <= LONGEST_ARGUMENTS {
+            name.extend_from_slice(key.arguments());
+        } else {
+            // `#` where arguments have `(`: no digest reads like arguments.
+            name.extend_from_slice(b"#");
+            for byte in Sha256::digest(key.arguments()) {
+                name.extend_from_slice(format!("{byte:02x}").as_bytes());
+            }
+        }
+        Some(name)
+    }
+}
+
+fn field(shape: Fingerprint) -> String {
+    format!("v:{:016x}", shape.get())
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    // Redis refuses an expiry of zero.
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}
