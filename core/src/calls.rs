@@ -1,0 +1,85 @@
+//! Floor 2: the journeys. There are four, their order is the promise, and each is one page with all
+//! its branches on it. Below it, rooms hold things or decide things.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+
+use crate::cache::Cache;
+use crate::pools::Pools;
+use crate::terms::call::Name;
+use crate::terms::position::Position;
+use crate::terms::settings::WriteSettings;
+
+pub mod body;
+pub mod cached;
+pub mod ending;
+pub mod read;
+pub mod running;
+pub mod transaction;
+pub mod write;
+
+/// The rooms that the journeys lead through.
+#[derive(Debug)]
+pub struct Calls {
+    pub pools: Pools,
+    pub cache: Cache,
+    settings: WriteSettings,
+    /// One permit for each end of a write under way; shutdown takes them all.
+    endings: Arc<Semaphore>,
+    closing: AtomicBool,
+    closed: Notify,
+    last_write: Mutex<Option<Position>>,
+    said_read_in_write: AtomicBool,
+}
+
+impl Calls {
+    pub fn new(pools: Pools, cache: Cache, settings: WriteSettings) -> Self {
+        Self {
+            pools,
+            cache,
+            endings: Arc::new(Semaphore::new(settings.max_endings)),
+            settings,
+            closing: AtomicBool::new(false),
+            closed: Notify::new(),
+            last_write: Mutex::new(None),
+            said_read_in_write: AtomicBool::new(false),
+        }
+    }
+
+    /// The position behind the last write of this process.
+    pub fn last_write(&self) -> Option<Position> {
+        *self
+            .last_write
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the manifold is being shut down.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Ends what is under way and lends no connection any more.
+    pub async fn shut_down(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.closed.notify_waiters();
+        // All permits at once: the last end of a write has ended.
+        let all = u32::try_from(self.settings.max_endings).unwrap_or(u32::MAX);
+        // The semaphore is never closed, so this is always granted.
+        let _ = self.endings.acquire_many(all).await;
+        self.pools.close();
+    }
+
+    /// Says, once, that a public read inside a running write does not see that write.
+    fn say_read_in_write(&self, name: Name) {
+        if !self.said_read_in_write.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                call = %name,
+                "a public read inside a running write goes past the cache and does not see the \
+                 write's own changes; call `{name}_on(&mut conn.as_read(), ..)` to see them"
+            );
+        }
+    }
+}

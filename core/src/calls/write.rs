@@ -1,0 +1,141 @@
+//! The journey of a `#[write]`: the primary, a transaction, the body; then the end of the write,
+//! which belongs to the manifold.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tracing::Instrument;
+
+use crate::calls::Calls;
+use crate::calls::body::WriteBody;
+use crate::calls::ending::Ended;
+use crate::pools::lease::{Lease, Left};
+use crate::query::conn::WriteConn;
+use crate::terms::call::WriteCall;
+use crate::terms::error::{Error, Result};
+use crate::terms::invalidations::Invalidations;
+use crate::terms::outcome::Outcome;
+use crate::terms::route::{Reason, Route, Source};
+
+impl Calls {
+    /// Runs a write on the primary.
+    pub async fn write<B: WriteBody>(self: &Arc<Self>, call: &WriteCall, body: B) -> B::Output {
+        if self.has_running_write() {
+            return Outcome::failed(Error::nested_write(call.name));
+        }
+        let span =
+            tracing::debug_span!("call", call = %call.name, layer = "database", node = "primary");
+        // Boxed for the same reason as the read's.
+        let journey: BoxFuture<'_, _> = if call.transaction {
+            Box::pin(self.write_in_transaction(call, body))
+        } else {
+            Box::pin(self.write_by_statements(call, body))
+        };
+        journey.instrument(span).await
+    }
+
+    async fn write_in_transaction<B: WriteBody>(
+        self: &Arc<Self>,
+        call: &WriteCall,
+        mut body: B,
+    ) -> B::Output {
+        let mut retries = call.retry;
+        loop {
+            let mut lease = match self.begin(call).await {
+                Ok(lease) => lease,
+                Err(error) => return Outcome::failed(error),
+            };
+            let spare = if retries > 0 { body.again() } else { None };
+            let mut invalidations = Invalidations::with_limit(self.settings.max_invalidations);
+            let output = self.run(&mut lease, &mut invalidations, body).await;
+            let (conflict, output) = if output.answer().is_none() {
+                (roll_back(lease).await == Left::Conflict, output)
+            } else {
+                match self.end(call.name, lease, invalidations).await {
+                    Ok(()) => (false, output),
+                    Err(Ended::Conflict(error)) => (true, Outcome::failed(error.into())),
+                    Err(Ended::Failed(error)) => (false, Outcome::failed(error)),
+                }
+            };
+            if let (true, Some(again)) = (conflict, spare) {
+                retries -= 1;
+                body = again;
+                continue;
+            }
+            let attempts = call.retry - retries + 1;
+            Route::report(call.name, Reason::Write, attempts, primary);
+            return output;
+        }
+    }
+
+    /// `transaction = off`: each statement commits by itself, so whatever the body declared stale is
+    /// delivered however the body ends; it may have changed rows before it failed or was dropped.
+    async fn write_by_statements<B: WriteBody>(
+        self: &Arc<Self>,
+        call: &WriteCall,
+        body: B,
+    ) -> B::Output {
+        let mut lease = match self.pools.write().await {
+            Ok(lease) => lease,
+            Err(error) => return Outcome::failed(error),
+        };
+        let mut unfinished = self.unfinished(call.name);
+        let output = self.run(&mut lease, unfinished.invalidations(), body).await;
+        let failed = output.answer().is_none();
+        lease.settle(failed).await;
+        let ended = unfinished.end(lease).await;
+        Route::report(call.name, Reason::Write, 1, primary);
+        match ended {
+            Err(error) if !failed => Outcome::failed(error),
+            _ => output,
+        }
+    }
+
+    async fn run<B: WriteBody>(
+        &self,
+        lease: &mut Lease,
+        invalidations: &mut Invalidations,
+        body: B,
+    ) -> B::Output {
+        let notes = lease.notes();
+        let mut conn = WriteConn::new(lease.raw(), invalidations);
+        self.mark_running(notes.around(body.run(&mut conn))).await
+    }
+
+    /// A connection to the primary with the transaction open.
+    async fn begin(&self, call: &WriteCall) -> Result<Lease> {
+        let mut lease = self.pools.write().await?;
+        let Err(error) = lease.begin(call.begin()).await else {
+            return Ok(lease);
+        };
+        if lease.settle(true).await != Left::Broken {
+            return Err(error.into());
+        }
+        // The pool lent a connection whose end it had not heard of yet. Nothing was done on it, so a
+        // fresh one may begin.
+        let mut lease = self.pools.write().await?;
+        lease.begin(call.begin()).await?;
+        Ok(lease)
+    }
+}
+
+/// The body failed: takes back what it did and tells why it failed.
+async fn roll_back(mut lease: Lease) -> Left {
+    let notes = lease.notes();
+    if notes.is_busy() {
+        // It would have to wait for a query that the body dropped. The lease's end cancels that and
+        // closes the connection, which rolls back as well.
+        return if notes.has_conflict() {
+            Left::Conflict
+        } else {
+            Left::Sound
+        };
+    }
+    // If this fails the connection is broken, and `settle` says so.
+    let _ = lease.roll_back().await;
+    lease.settle(true).await
+}
+
+fn primary() -> Source {
+    Source::Node("primary".into())
+}

@@ -1,0 +1,34 @@
+//! The only names that generated code may say. Hidden: they change with the macros.
+
+pub use crate::calls::body::{ReadBody, Repeatable, WriteBody};
+pub use crate::query::conn::{ReadConn, WriteConn};
+pub use crate::terms::cacheable::Cacheable;
+pub use crate::terms::call::{CachedCall, Isolation, Name, ReadCall, WriteCall};
+pub use crate::terms::fingerprint::Fingerprint;
+pub use crate::terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
+pub use crate::terms::outcome::Outcome;
+pub use std::time::Duration;
+// A user's module may have names of its own in the place of the prelude's.
+pub use std::marker::PhantomData;
+pub use std::{clone::Clone, concat, marker::Sized, module_path, option::Option};
+
+use crate::manifold::Manifold;
+
+/// Runs a `#[read]`.
+pub async fn read<B: ReadBody>(db: &Manifold, call: &'static ReadCall, body: B) -> B::Output {
+    db.calls().read(call, body).await
+}
+
+/// Runs a `#[cached]` read.
+pub async fn cached<B>(db: &Manifold, call: &'static CachedCall, key: Key, body: B) -> B::Output
+where
+    B: ReadBody,
+    <B::Output as Outcome>::Ok: Cacheable,
+{
+    db.calls().cached(call, key, body).await
+}
+
+/// Runs a `#[write]`.
+pub async fn write<B: WriteBody>(db: &Manifold, call: &'static WriteCall, body: B) -> B::Output {
+    db.calls().write(call, body).await
+}
