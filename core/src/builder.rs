@@ -1,0 +1,214 @@
+//! URLs and settings in, a running manifold out.
+
+use std::sync::{Arc, Weak};
+
+use crate::cache::Cache;
+use crate::calls::Calls;
+use crate::manifold::Manifold;
+use crate::pools::Pools;
+use crate::pools::connect::Endpoint;
+use crate::terms::clock::Clock;
+use crate::terms::error::{Error, Result};
+use crate::terms::namespace::Namespace;
+use crate::terms::settings::Settings;
+
+/// Configures a [`Manifold`].
+///
+/// ```no_run
+/// # async fn example() -> diesel_manifold::Result<()> {
+/// let manifold = diesel_manifold::Manifold::builder()
+///     .primary("postgres://app:secret@db-1/shop")
+///     .replica("postgres://app:secret@db-2/shop")
+///     .replica("postgres://app:secret@db-3/shop")
+///     .redis("redis://cache/0")
+///     .connect()
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until `connect`"]
+pub struct Builder {
+    primary: Option<Url>,
+    replicas: Vec<Url>,
+    redis: Option<Secret>,
+    namespace: String,
+    settings: Settings,
+    clock: Clock,
+}
+
+/// A URL and where it was configured.
+#[derive(Debug, Clone)]
+struct Url {
+    url: Secret,
+    setting: String,
+}
+
+/// Holds a password, so `Debug` does not show it.
+#[derive(Clone)]
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Url {
+    fn new(url: impl Into<String>, setting: impl Into<String>) -> Self {
+        Self {
+            url: Secret(url.into()),
+            setting: setting.into(),
+        }
+    }
+
+    fn endpoint(&self) -> Result<Endpoint> {
+        Endpoint::parse(&self.url.0, &self.setting)
+    }
+}
+
+impl Builder {
+    /// What the environment says; see [`Manifold::from_env`] for the variables.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if no primary is named or a variable is not UTF-8.
+    pub fn from_env() -> Result<Self> {
+        let mut builder = Self::default();
+        for name in ["DATABASE_PRIMARY_URL", "DATABASE_URL"] {
+            if let (None, Some(url)) = (&builder.primary, variable(name)?) {
+                builder.primary = Some(Url::new(url, name));
+            }
+        }
+        if builder.primary.is_none() {
+            return Err(Error::configuration(
+                "no database is configured",
+                "set DATABASE_PRIMARY_URL (or DATABASE_URL) to postgres://user:password@host/database",
+            ));
+        }
+        for name in ["DATABASE_REPLICA_URLS", "DATABASE_REPLICA_URL"] {
+            let urls = variable(name)?.unwrap_or_default();
+            let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
+            builder.replicas.extend(urls.map(|url| Url::new(url, name)));
+        }
+        builder.redis = variable("REDIS_URL")?.map(Secret);
+        builder.namespace = variable("MANIFOLD_NAMESPACE")?.unwrap_or_default();
+        Ok(builder)
+    }
+
+    /// The primary's URL. Required.
+    pub fn primary(mut self, url: impl Into<String>) -> Self {
+        self.primary = Some(Url::new(url, "the primary's URL"));
+        self
+    }
+
+    /// The URL of one more replica, a physical standby of the primary. Default: none, so reads run on
+    /// the primary, still read-only.
+    pub fn replica(mut self, url: impl Into<String>) -> Self {
+        let setting = format!("the URL of replica-{}", self.replicas.len() + 1);
+        self.replicas.push(Url::new(url, setting));
+        self
+    }
+
+    /// The URL of Redis. Default: none, so only L1 caches.
+    pub fn redis(mut self, url: impl Into<String>) -> Self {
+        self.redis = Some(Secret(url.into()));
+        self
+    }
+
+    /// Keeps applications apart that share a database and a Redis. Default: empty.
+    pub fn namespace(mut self, name: impl Into<String>) -> Self {
+        self.namespace = name.into();
+        self
+    }
+
+    /// Knobs and bounds. Default: [`Settings::default`].
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The clock that decides about times to live, left-out nodes and the breaker. Default: the
+    /// system's. A test keeps a clone and steps it.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Connects.
+    ///
+    /// The primary must answer. A replica or a Redis that does not is said in the log and tried again
+    /// in the background.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` for a wrong URL, password or database, or a replica of another cluster;
+    /// `is_unreachable` if the primary does not answer within `pool.connect_timeout`.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, nothing is left behind.
+    pub async fn connect(self) -> Result<Manifold> {
+        let primary = self.primary.as_ref().ok_or_else(|| {
+            Error::configuration(
+                "no primary is configured",
+                "call `primary(url)` on the builder",
+            )
+        })?;
+        let replicas = self.replicas.iter().map(Url::endpoint);
+        let pools = Pools::new(
+            primary.endpoint()?,
+            replicas.collect::<Result<_>>()?,
+            &self.settings,
+            self.clock.clone(),
+        )?;
+        let redis = self.redis.as_ref().map(|url| url.0.as_str());
+        let cache = Cache::new(redis, self.settings.cache.clone(), self.clock.clone())?;
+        self.announce();
+        let identity = pools.open().await?;
+        let namespace = Namespace::new(identity.system, &identity.database, &self.namespace);
+        if !cache.open(namespace.clone()).await {
+            tracing::warn!("Redis does not answer; calls go on without it until it does");
+        }
+        let calls = Arc::new(Calls::new(pools, cache, self.settings.write.clone()));
+        // Spawned: the background task of the pools. It holds them weakly and ends with them.
+        tokio::spawn(upkeep(Arc::downgrade(&calls), self.settings.pool.upkeep));
+        Ok(Manifold::new(calls, namespace))
+    }
+
+    fn announce(&self) {
+        if self.replicas.is_empty() {
+            tracing::info!("no replica configured: reads run on the primary, read-only");
+        }
+        if self.redis.is_none() {
+            tracing::info!("no Redis configured: answers are cached in this process only");
+        }
+    }
+}
+
+/// Looks after the pools at each tick, and at once when a node is suspected.
+async fn upkeep(calls: Weak<Calls>, every: std::time::Duration) {
+    loop {
+        let Some(calls) = calls.upgrade().filter(|calls| !calls.is_closing()) else {
+            return;
+        };
+        calls.pools.upkeep().await;
+        // The tick bounds how long this task keeps a dropped manifold alive.
+        let _ = tokio::time::timeout(every, calls.pools.wake().notified()).await;
+    }
+}
+
+/// A variable of the environment; empty is unset.
+fn variable(name: &str) -> Result<Option<String>> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::configuration(
+            format!("{name} is not valid UTF-8"),
+            "percent-encode what is not ASCII",
+        )),
+    }
+}

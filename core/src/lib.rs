@@ -1,0 +1,105 @@
+//! Scale the reads of a PostgreSQL application by annotating the repository methods it already has.
+//!
+//! `#[read]` runs on a replica, `#[write]` on the primary, `#[cached]` answers from this process
+//! (L1) or from Redis (L2) before it asks a replica, and a mutation through a [`ReadConn`] does not
+//! compile. diesel and diesel-async underneath.
+//!
+//! ```
+//! use diesel_manifold::{Cacheable, Manifold, prelude::*};
+//! use serde::{Deserialize, Serialize};
+//! use std::sync::Arc;
+//!
+//! diesel::table! { albums (id) { id -> Integer, title -> Text, } }
+//!
+//! #[derive(Clone, Queryable, Serialize, Deserialize, Cacheable)]
+//! pub struct Album { id: i32, title: String }
+//!
+//! pub struct Albums { db: Manifold }
+//!
+//! #[repository]
+//! impl Albums {
+//!     /// Albums after `after`, in id order.
+//!     #[read]
+//!     pub async fn page(&self, conn: &mut ReadConn<'_>, after: i32) -> Result<Vec<Album>> {
+//!         Ok(albums::table.filter(albums::id.gt(after)).order(albums::id).load(conn).await?)
+//!     }
+//!
+//!     #[cached(ttl = "2m")] // implies #[read]
+//!     pub async fn by_id(&self, conn: &mut ReadConn<'_>, id: i32) -> Result<Option<Arc<Album>>> {
+//!         Ok(albums::table.find(id).first(conn).await.optional()?.map(Arc::new))
+//!     }
+//!
+//!     #[write(invalidates(by_id(id)))]
+//!     pub async fn rename(&self, conn: &mut WriteConn<'_>, id: i32, title: &str) -> Result<Album> {
+//!         let update = diesel::update(albums::table.find(id)).set(albums::title.eq(title));
+//!         Ok(update.get_result(conn).await?)
+//!     }
+//! }
+//!
+//! # async fn example() -> diesel_manifold::Result<()> {
+//! let albums = Albums { db: Manifold::from_env().await? };
+//! let album = albums.by_id(7).await?;          // L1, else L2, else a replica
+//! albums.rename(7, "Kind of Blue").await?;     // the primary, in a transaction
+//! # Ok(()) }
+//! ```
+//!
+//! The parameter `conn` is not part of the public method. Beside each method stands `<name>_on(&self,
+//! conn, ..)`, which runs on a connection that you have: so bodies compose in one transaction, see
+//! [`Manifold::transaction`].
+//!
+//! # The words
+//!
+//! One word, one meaning; types, files and log fields use the same.
+//!
+//! * **manifold**: the handle that repositories hold, [`Manifold`].
+//! * **call**: one invocation of an annotated method, by its [`Name`].
+//! * **node**: one PostgreSQL server, see [`NodeStatus`].
+//! * **lease**: a borrowed connection that knows its node and whether it may be given back.
+//! * **route**: who answered a call, and why: [`Route`], told by [`routes`].
+//! * **key**: a cached call written down, `shop::Albums::by_id(7i32)`: [`Key`].
+//! * **generation**: what an invalidation bumps; a load that began under an older one is not kept.
+//! * **flight**: the one load in progress for a key; the right to lead it is a **baton**.
+//! * **entry**: a value at rest in Redis, with its times.
+//! * **position**: a place in the write-ahead log, on a timeline: [`Position`].
+//!
+//! # Features
+//!
+//! None is on by default. `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types
+//! of these crates.
+
+// 3: what the world touches.
+mod builder;
+pub mod docs;
+#[doc(hidden)]
+pub mod macro_support;
+mod manifold;
+pub mod prelude;
+// 2: the journeys.
+mod calls;
+// 1: the rooms.
+mod cache;
+mod pools;
+mod query;
+mod rules;
+// 0: the nouns.
+mod terms;
+
+pub use builder::Builder;
+pub use diesel_manifold_macros::{CacheKey, Cacheable, repository};
+pub use manifold::Manifold;
+pub use pools::node::{NodeStatus, PoolStatus};
+pub use query::conn::{CanExecute, QueryConn, ReadConn, ReadPipe, WriteConn};
+pub use query::dsl::RunQueryDsl;
+pub use query::futures as return_futures;
+pub use query::permission::{ReadOnlyQuery, RunsOn, kind};
+pub use query::raw_sql::{AssertReadOnly, AssertReadOnlyExt};
+pub use terms::cacheable::Cacheable;
+pub use terms::call::{Isolation, Name};
+pub use terms::clock::{Clock, Moment};
+pub use terms::error::{Error, Result};
+pub use terms::fingerprint::Fingerprint;
+pub use terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
+pub use terms::outcome::Outcome;
+pub use terms::position::Position;
+pub use terms::route::{Reason, Route, Source, routes};
+pub use terms::settings::{Balance, CacheSettings, PoolSettings, Settings, WriteSettings};

@@ -1,0 +1,119 @@
+//! The handle that repositories hold.
+
+use std::sync::Arc;
+
+use crate::builder::Builder;
+use crate::calls::Calls;
+use crate::calls::transaction::SendClosure;
+use crate::pools::node::NodeStatus;
+use crate::query::conn::WriteConn;
+use crate::terms::error::{Error, Result};
+use crate::terms::namespace::Namespace;
+use crate::terms::position::Position;
+
+/// One primary, its replicas and a two-level cache, behind one handle.
+///
+/// Cheap to clone; all clones are the same manifold. A repository holds one in a field `db`.
+///
+/// The manifold owns one background task, which looks after its pools and ends with the last clone.
+#[derive(Debug, Clone)]
+pub struct Manifold {
+    calls: Arc<Calls>,
+    namespace: Namespace,
+}
+
+impl Manifold {
+    /// Configures a manifold.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A manifold configured by the environment.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `DATABASE_PRIMARY_URL`, else `DATABASE_URL` | the primary; required |
+    /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the replicas, separated by commas; none: reads run on the primary, still read-only |
+    /// | `REDIS_URL` | the second level of the cache; none: L1 only |
+    /// | `MANIFOLD_NAMESPACE` | keeps applications apart that share a database and a Redis; default empty |
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` for a missing or malformed variable, and what [`Builder::connect`] says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, nothing is left behind.
+    pub async fn from_env() -> Result<Self> {
+        Builder::from_env()?.connect().await
+    }
+
+    pub(crate) fn new(calls: Arc<Calls>, namespace: Namespace) -> Self {
+        Self { calls, namespace }
+    }
+
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
+        &self.calls
+    }
+
+    /// Runs `body` in one transaction on the primary: several repositories, one commit.
+    ///
+    /// ```ignore
+    /// manifold.transaction(async |tx| {
+    ///     albums.rename_on(tx, 7, "Kind of Blue").await?;
+    ///     songs.add_on(tx, 7, "So What").await
+    /// }).await?;
+    /// ```
+    ///
+    /// Commits if it answers `Ok`, and drops the cached answers that its `_on` methods declared; rolls
+    /// back, and drops nothing, otherwise. A public `#[write]` inside fails with
+    /// [`is_nested_write`](Error::is_nested_write).
+    ///
+    /// # Errors
+    ///
+    /// What `body` fails with; else [`Error`]: unreachable, busy, aborted by the body, outcome
+    /// unknown, or the server's own at COMMIT.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before COMMIT, the transaction is rolled back and its connection closed. From COMMIT
+    /// on it ends without the caller: committed, its invalidations delivered.
+    pub async fn transaction<R, E, F>(&self, body: F) -> Result<R, E>
+    where
+        for<'r, 'c> F: AsyncFnOnce(&'r mut WriteConn<'c>) -> Result<R, E>
+            + SendClosure<&'r mut WriteConn<'c>, Result<R, E>, Running: Send>
+            + Send,
+        E: From<Error> + Send,
+        R: Send,
+    {
+        self.calls.transaction(body).await
+    }
+
+    /// The state of each node, the primary first.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.calls.pools.status()
+    }
+
+    /// The position behind the last write of this process, once there was one.
+    pub fn last_write(&self) -> Option<Position> {
+        self.calls.last_write()
+    }
+
+    /// What all keys of this manifold begin with in Redis, behind `mf:`.
+    pub fn namespace(&self) -> String {
+        self.namespace.to_string()
+    }
+
+    /// Waits for the writes that are ending, with their invalidations, and closes the pools. Calls
+    /// that come later fail with [`is_shut_down`](Error::is_shut_down).
+    ///
+    /// Call it when the process is asked to stop: a runtime that ends takes unfinished ends of writes
+    /// with it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the pools stay open; it can be called again.
+    pub async fn shutdown(&self) {
+        self.calls.shut_down().await;
+    }
+}
