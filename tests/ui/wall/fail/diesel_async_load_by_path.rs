@@ -1,0 +1,16 @@
+//! diesel-async's own verb, called by its path: `load`.
+
+use diesel_manifold::prelude::*;
+
+diesel::table! {
+    artists (id) {
+        id -> Integer,
+        name -> Text,
+    }
+}
+
+fn fault(conn: &mut ReadConn<'_>) {
+    let _ = diesel_async::RunQueryDsl::load::<(i32, String)>(artists::table, conn);
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! Only diesel's prelude, with its synchronous verbs.
+
+use diesel::prelude::*;
+use diesel_manifold::ReadConn;
+
+diesel::table! {
+    artists (id) {
+        id -> Integer,
+        name -> Text,
+    }
+}
+
+async fn fault(conn: &mut ReadConn<'_>) -> QueryResult<Vec<(i32, String)>> {
+    artists::table.load(conn).await
+}
+
+fn main() {}

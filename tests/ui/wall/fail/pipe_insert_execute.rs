@@ -1,0 +1,20 @@
+//! An INSERT through a `ReadPipe`.
+
+use diesel_manifold::prelude::*;
+
+diesel::table! {
+    artists (id) {
+        id -> Integer,
+        name -> Text,
+    }
+}
+
+async fn fault(mut pipe: ReadPipe<'_>) -> QueryResult<()> {
+    diesel::insert_into(artists::table)
+        .default_values()
+        .execute(&mut pipe)
+        .await?;
+    Ok(())
+}
+
+fn main() {}

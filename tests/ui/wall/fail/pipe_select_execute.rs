@@ -1,0 +1,17 @@
+//! `execute` through a `ReadPipe`.
+
+use diesel_manifold::prelude::*;
+
+diesel::table! {
+    artists (id) {
+        id -> Integer,
+        name -> Text,
+    }
+}
+
+async fn fault(mut pipe: ReadPipe<'_>) -> QueryResult<()> {
+    artists::table.execute(&mut pipe).await?;
+    Ok(())
+}
+
+fn main() {}

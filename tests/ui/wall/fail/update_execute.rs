@@ -1,0 +1,20 @@
+//! An UPDATE.
+
+use diesel_manifold::prelude::*;
+
+diesel::table! {
+    artists (id) {
+        id -> Integer,
+        name -> Text,
+    }
+}
+
+async fn fault(conn: &mut ReadConn<'_>) -> QueryResult<()> {
+    diesel::update(artists::table)
+        .set(artists::name.eq("Nina"))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn main() {}
