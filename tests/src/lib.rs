@@ -1,0 +1,15 @@
+//! What the tests share: a real cluster, a repository that can be watched, and ways to wait for a
+//! condition.
+//!
+//! Nothing sleeps to let something happen. A test waits until a condition holds, with a deadline
+//! that only a failure reaches.
+
+mod readme;
+pub mod schema;
+pub mod shop;
+pub mod until;
+pub mod world;
+
+pub use shop::{Album, Shop};
+pub use until::until;
+pub use world::World;

@@ -1,0 +1,144 @@
+//! A database of its own for each test, on a real cluster.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use diesel_manifold::{Builder, Manifold, Settings};
+use manifold_compose::{Cluster, Node};
+
+use crate::shop;
+
+/// The cluster that the tests of one binary share. Its watchdog stops it with the process.
+static SHARED: OnceLock<Arc<Cluster>> = OnceLock::new();
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A cluster, and a database on it that belongs to one test.
+pub struct World {
+    cluster: Arc<Cluster>,
+    database: String,
+}
+
+impl World {
+    /// A database of its own on the cluster that all tests share. For tests that break nothing.
+    pub fn new() -> Self {
+        let cluster = SHARED.get_or_init(|| Arc::new(Cluster::start().expect("a cluster")));
+        Self::on(Arc::clone(cluster))
+    }
+
+    /// A cluster of its own. For tests that break something.
+    pub fn alone() -> Self {
+        Self::on(Arc::new(Cluster::start().expect("a cluster")))
+    }
+
+    fn on(cluster: Arc<Cluster>) -> Self {
+        let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        cluster.create_database(&database).expect("a database");
+        let world = Self { cluster, database };
+        world.sql(world.primary(), shop::SQL);
+        world.caught_up();
+        world
+    }
+
+    /// Another database on the same cluster.
+    pub fn sibling(&self) -> Self {
+        Self::on(Arc::clone(&self.cluster))
+    }
+
+    /// The cluster, with its faults.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The primary.
+    pub fn primary(&self) -> &Node {
+        self.cluster.primary()
+    }
+
+    /// The replica with this index, from 0.
+    pub fn replica(&self, index: usize) -> &Node {
+        self.cluster.replica(index)
+    }
+
+    /// Redis.
+    pub fn redis(&self) -> &manifold_compose::Redis {
+        self.cluster.redis().expect("the cluster has Redis")
+    }
+
+    /// Runs SQL on a node, past the library, as the superuser.
+    pub fn sql(&self, node: &Node, sql: &str) -> String {
+        let answer = node.run_sql(&self.database, sql).expect(sql);
+        answer.trim().to_owned()
+    }
+
+    /// Waits until both replicas have replayed everything: sessions that know their own writes come
+    /// later, so a test that reads after a write says here that it waits.
+    pub fn caught_up(&self) {
+        self.cluster.wait_replayed().expect("the replicas replay");
+    }
+
+    /// The URL of this test's database on `node`.
+    pub fn url(&self, node: &Node) -> String {
+        node.url_for(&self.database)
+    }
+
+    /// The primary alone.
+    pub fn primary_only(&self) -> Builder {
+        Manifold::builder()
+            .primary(self.url(self.primary()))
+            .settings(settings())
+    }
+
+    /// The primary and both replicas, without Redis.
+    pub fn without_redis(&self) -> Builder {
+        let replicas = self.cluster.replicas().iter();
+        replicas.fold(self.primary_only(), |builder, replica| {
+            builder.replica(self.url(replica))
+        })
+    }
+
+    /// The whole cluster.
+    pub fn builder(&self) -> Builder {
+        self.without_redis().redis(self.redis().url())
+    }
+
+    /// A manifold on the whole cluster.
+    pub async fn manifold(&self) -> Manifold {
+        self.builder().connect().await.expect("a manifold")
+    }
+
+    /// A shop on the whole cluster. Two of them are like two processes: they share the database and
+    /// Redis, and nothing else.
+    pub async fn shop(&self) -> Shop {
+        Shop::new(self.manifold().await)
+    }
+
+    /// Sessions of this test's database on `node` that are in the middle of something: a query that
+    /// runs, or a transaction that is open.
+    pub fn unfinished(&self, node: &Node) -> usize {
+        let count = self.sql(
+            node,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+             AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'",
+        );
+        count.parse().expect("a number")
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+use crate::Shop;
+
+/// The defaults, with a background task that looks after nodes more often, so that no test waits for
+/// it.
+pub fn settings() -> Settings {
+    let mut settings = Settings::default();
+    settings.pool.upkeep = Duration::from_millis(20);
+    settings.pool.ejection = Duration::from_millis(100);
+    settings.pool.max_ejection = Duration::from_millis(200);
+    settings
+}

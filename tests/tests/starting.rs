@@ -1,0 +1,141 @@
+//! What a manifold says when it cannot start as it was told.
+
+use std::time::Duration;
+
+use diesel_manifold::Manifold;
+use manifold_tests::world::settings;
+use manifold_tests::{Shop, World};
+
+/// A port where nobody listens.
+fn nobody() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn a_malformed_url_is_the_configurations_fault_and_says_where_it_was_given() {
+    for url in ["", "not a url", "mysql://root@localhost/db", "postgres://"] {
+        let error = Manifold::builder()
+            .primary(url)
+            .connect()
+            .await
+            .unwrap_err();
+        assert!(error.is_configuration(), "{url}: {error}");
+        assert!(error.to_string().contains("the primary's URL"), "{error}");
+    }
+    let world = World::new();
+    let error = world
+        .primary_only()
+        .redis("http://x")
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(
+        error.is_configuration() && error.to_string().contains("REDIS_URL"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_the_configurations_fault() {
+    let world = World::new();
+    let url = world
+        .url(world.primary())
+        .replacen("app:app", "app:wrong", 1);
+    let error = Manifold::builder()
+        .primary(url)
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert!(
+        !error.to_string().contains("wrong@"),
+        "the password is not in the message"
+    );
+}
+
+#[tokio::test]
+async fn an_unreachable_primary_is_a_typed_error_within_the_connect_timeout() {
+    let url = format!("postgres://app:app@127.0.0.1:{}/app", nobody());
+    let error = Manifold::builder()
+        .primary(url)
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+
+    // One that takes the connection and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://app:app@{}/app", silent.local_addr().unwrap());
+    let mut settings = settings();
+    settings.pool.connect_timeout = Duration::from_millis(100);
+    let connecting = Manifold::builder()
+        .primary(url)
+        .settings(settings)
+        .connect();
+    let error = tokio::time::timeout(Duration::from_secs(5), connecting)
+        .await
+        .expect("within its timeout")
+        .unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_standby_as_primary_is_refused() {
+    let world = World::new();
+    let error = Manifold::builder()
+        .primary(world.url(world.replica(0)))
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("recovery"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unreachable_replica_is_left_out() {
+    let world = World::new();
+    let manifold = world
+        .without_redis()
+        .replica(format!("postgres://app:app@127.0.0.1:{}/app", nobody()))
+        .connect()
+        .await
+        .unwrap();
+    let available: Vec<_> = manifold.nodes().iter().map(|node| node.available).collect();
+    assert_eq!(available, [true, true, true, false]);
+    Shop::new(manifold).who().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_of_another_cluster_is_refused() {
+    let world = World::new();
+    let stranger = World::alone();
+    let error = world
+        .primary_only()
+        .replica(stranger.url(stranger.replica(0)))
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("replica-1 does not belong to the primary"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn without_redis_the_manifold_starts_and_caches_in_its_process() {
+    let world = World::new();
+    let shop = Shop::new(
+        world
+            .without_redis()
+            .redis(format!("redis://127.0.0.1:{}", nobody()))
+            .connect()
+            .await
+            .unwrap(),
+    );
+    shop.by_id(1).await.unwrap();
+    shop.by_id(1).await.unwrap();
+    assert_eq!(shop.loads(), 1);
+}
