@@ -32,10 +32,10 @@ pub trait WriteBody: Sized + Send {
 
 /// An argument of a body that may run more than once.
 #[diagnostic::on_unimplemented(
-    message = "the argument type `{Self}` is not `Clone`, but the body of this method may run again on another node",
+    message = "the argument type `{Self}` is not `Clone`, but the body of this method may run again",
     label = "this argument cannot be repeated",
     note = "add `+ Clone` to its bounds (or derive `Clone`)",
-    note = "or let the body run once only: `#[read(attempts = 1)]`"
+    note = "or let the body run once only: `#[read(attempts = 1)]`, or a `#[write]` without `retry`"
 )]
 pub trait Repeatable: Sized {
     /// The argument once more.
