@@ -6,10 +6,13 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Waits until `condition` holds; panics with `what` if it does not come to hold.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "yields between two looks at a server; nothing depends on how long it takes"
+)]
 pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let waiting = async {
         while !condition().await {
-            // Yields between two looks; nothing depends on how long it takes.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };

@@ -134,9 +134,10 @@ impl Default for World {
 use crate::Shop;
 
 /// The defaults, with a background task that looks after nodes more often, so that no test waits for
-/// it.
+/// it, and with so much time for Redis that a slow machine does not turn a hit into a miss.
 pub fn settings() -> Settings {
     let mut settings = Settings::default();
+    settings.cache.operation_timeout = Duration::from_secs(5);
     settings.pool.upkeep = Duration::from_millis(20);
     settings.pool.ejection = Duration::from_millis(100);
     settings.pool.max_ejection = Duration::from_millis(200);

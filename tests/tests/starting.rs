@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel_manifold::Manifold;
 use manifold_tests::world::settings;
-use manifold_tests::{Shop, World};
+use manifold_tests::{Shop, World, until};
 
 /// A port where nobody listens.
 fn nobody() -> u16 {
@@ -138,4 +138,37 @@ async fn without_redis_the_manifold_starts_and_caches_in_its_process() {
     shop.by_id(1).await.unwrap();
     shop.by_id(1).await.unwrap();
     assert_eq!(shop.loads(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_is_dropped_leaves_no_connection() {
+    let world = World::new();
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND usename = 'app'";
+    for polls in 1..6 {
+        let mut connecting = Box::pin(world.builder().connect());
+        for _ in 0..polls {
+            let _ = futures_util::future::poll_immediate(&mut connecting).await;
+            tokio::task::yield_now().await;
+        }
+        drop(connecting);
+        until("no session is left", async || {
+            world.sql(world.primary(), sessions) == "0"
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_manifold_that_is_dropped_closes_its_connections() {
+    let world = World::new();
+    let shop = world.shop().await;
+    shop.rename(1, "last").await.unwrap();
+    drop(shop);
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND usename = 'app'";
+    until("no session is left", async || {
+        world.sql(world.primary(), sessions) == "0"
+    })
+    .await;
 }

@@ -1,0 +1,16 @@
+use diesel_manifold::prelude::*;
+
+struct Albums {
+    db: Manifold,
+}
+
+#[repository]
+impl Albums {
+    #[read(attempts = 2)]
+    #[cached(attempts = 3)]
+    async fn all(&self, _conn: &mut ReadConn<'_>) -> Result<i32> {
+        Ok(1)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use diesel_manifold::prelude::*;
+
+#[repository]
+struct Albums {
+    db: Manifold,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use diesel_manifold::prelude::*;
+
+struct Albums {
+    db: Manifold,
+}
+
+#[repository]
+impl Albums {
+    #[cached(scope(tenant = self.tenant))]
+    async fn all(&self, _conn: &mut ReadConn<'_>) -> Result<i32> {
+        Ok(1)
+    }
+}
+
+fn main() {}
