@@ -160,8 +160,8 @@ impl Builder {
         })?;
         let replicas = self.replicas.iter().map(Url::endpoint);
         let pools = Pools::new(
-            primary.endpoint()?,
-            replicas.collect::<Result<_>>()?,
+            &primary.endpoint()?,
+            &replicas.collect::<Result<Vec<_>>>()?,
             &self.settings,
             self.clock.clone(),
         )?;

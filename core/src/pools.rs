@@ -37,8 +37,8 @@ pub struct Pools {
 impl Pools {
     /// Pools for these endpoints; nothing is connected yet.
     pub fn new(
-        primary: Endpoint,
-        replicas: Vec<Endpoint>,
+        primary: &Endpoint,
+        replicas: &[Endpoint],
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self> {
@@ -50,14 +50,14 @@ impl Pools {
             pool.fallback_size.unwrap_or((pool.size / 5).max(1))
         };
         let shared = Arc::new(Shared::new(clock, pool));
-        let node = |name: &str, endpoint, readers, writers| {
+        let node = |name: &str, endpoint: &Endpoint, readers, writers| {
             Node::new(name, endpoint, readers, writers, Arc::clone(&shared)).map(Arc::new)
         };
         let size = shared.settings.size;
         Ok(Self {
             primary: node("primary", primary, reading, Some(size))?,
             replicas: replicas
-                .into_iter()
+                .iter()
                 .enumerate()
                 .map(|(at, endpoint)| node(&format!("replica-{}", at + 1), endpoint, size, None))
                 .collect::<Result<_>>()?,

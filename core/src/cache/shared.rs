@@ -110,7 +110,8 @@ impl Shared {
         };
         let client = Client::open(url).map_err(configuration)?;
         let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(settings.operation_timeout))
+            // Each operation has its time from us, in `bounded`.
+            .set_response_timeout(None)
             .set_connection_timeout(Some(Duration::from_secs(1)))
             .set_max_delay(Duration::from_millis(500));
         Ok(Self {

@@ -138,6 +138,10 @@ impl Calls {
         });
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it waits for Redis, which no clock of ours steps"
+    )]
     async fn redeliver(&self, keys: &[Key]) {
         let trying = async {
             let mut pause = PAUSE;

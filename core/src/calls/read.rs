@@ -1,6 +1,8 @@
 //! The journey of a `#[read]`: choose a node, borrow a connection, run the body; on a node's failure
 //! the next one, the primary's read pool last.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -71,7 +73,7 @@ impl Calls {
                 .record("node", &**node)
                 .record("reason", tour.reason().as_str())
                 .record("attempts", attempts);
-            let source = Source::Node(node.clone());
+            let source = Source::Node(Arc::clone(node));
             Route::report(call.name, tour.reason(), attempts, || source.clone());
             return (output, Some(source));
         }

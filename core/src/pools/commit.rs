@@ -40,7 +40,7 @@ diesel::define_sql_function! {
 }
 
 /// PostgreSQL's `xid8`, which diesel does not know; its OIDs are fixed in `pg_type.dat`.
-#[derive(SqlType, QueryId)]
+#[derive(Debug, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 5069, array_oid = 271))]
 pub struct Xid8;
 
@@ -85,8 +85,9 @@ pub enum NotCommitted {
     },
 }
 
-/// Runs both position and id query once, so that they are prepared on this connection: unprepared,
-/// they would wait for their preparation while COMMIT leaves before them.
+/// Runs both position and id query once, so that they are prepared on this connection. Unprepared,
+/// the id would be asked for only after COMMIT had left, and a lost outcome could not be asked for.
+/// (A failed transaction would still be noticed: it refuses the preparation, too.)
 pub async fn prepare(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     current_xid(conn).await?;
     current_position(conn).await?;
@@ -123,8 +124,11 @@ impl Lease {
         }
     }
 
-    /// Whether `error` is the connection's end and not the server's answer. A shutdown during COMMIT
-    /// is an error of the server's, too, but no answer about the transaction.
+    /// Whether `error` is the connection's end and not the server's answer.
+    ///
+    /// PostgreSQL itself never answers a COMMIT that took effect with an error. A proxy in between
+    /// does, when it loses the server, and closes the connection then; so an error that diesel does
+    /// not tell apart counts as an answer only if the connection still is one.
     async fn lost_with(&mut self, error: &Error) -> bool {
         match error {
             Error::DatabaseError(DatabaseErrorKind::Unknown, _) => {

@@ -184,8 +184,8 @@ impl Connector {
         ))
         .await?;
         if self.session == Session::Write {
-            // Prepares what the end of a write sends in one go; unprepared, they would leave in
-            // another order. On a standby it fails, and a standby is no primary.
+            // Prepares what the end of a write sends in one go. On a standby it fails, and a
+            // standby is no primary.
             commit::prepare(conn).await?;
         }
         let system = diesel::dsl::sql::<Nullable<BigInt>>(
@@ -305,7 +305,7 @@ impl ConnectError {
     }
 
     /// A failure of the pool itself.
-    pub fn pool(address: &str, why: String) -> Self {
+    pub fn pool(address: &str, why: &str) -> Self {
         Self::new(Class::Down, format!("{address}: {why}"), None)
     }
 

@@ -50,7 +50,6 @@ impl fmt::Debug for Lease {
 
 impl Lease {
     /// A lease of `loan` from `node`.
-    // reason: a duration of work is measured, nothing is decided by this time.
     #[expect(
         clippy::disallowed_methods,
         reason = "measures how long the lease is held"

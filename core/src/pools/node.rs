@@ -86,7 +86,7 @@ impl Node {
     /// A node with `readers` read connections and, on the primary, `writers` for writing.
     pub fn new(
         name: &str,
-        endpoint: Endpoint,
+        endpoint: &Endpoint,
         readers: usize,
         writers: Option<usize>,
         shared: Arc<Shared>,
@@ -147,7 +147,7 @@ impl Node {
             // Our own connector bounds itself, and there are no hooks; deadpool's other timeouts and
             // hook errors cannot come. Were one to come, it would say that the node is of no use now.
             other => {
-                let error = ConnectError::pool(&self.address, other.to_string());
+                let error = ConnectError::pool(&self.address, &other.to_string());
                 self.refused(&error.clone().into_error(&self.name));
                 Unavailable::Down(who, error)
             }

@@ -27,6 +27,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 impl Pools {
     /// Asks [`pg_xact_status`](https://www.postgresql.org/docs/current/functions-info.html) until it
     /// has decided, or the deadline is over.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it waits for the server, which no clock of ours steps"
+    )]
     pub async fn fate(&self, xid: Xid, deadline: Duration) -> Fate {
         let asking = async {
             let mut pause = PAUSE;

@@ -38,8 +38,10 @@ type Executing<'conn, 'query, C> = <RawOf<C> as AsyncConnectionCore>::ExecuteFut
 ///     query.load(conn).await
 /// }
 /// ```
-// reason: the futures are named, as diesel-async's are, so that nothing is boxed.
-#[allow(clippy::type_complexity)]
+#[expect(
+    clippy::type_complexity,
+    reason = "the futures are named, as diesel-async's are, so that nothing is boxed"
+)]
 pub trait RunQueryDsl<Conn, K: Kind>: Sized {
     /// Runs the statement and tells how many rows it touched.
     fn execute<'conn, 'query>(

@@ -24,7 +24,6 @@ pin_project! {
     /// hand-written `Future` keeps `Send` provable when the future is held across an await
     /// (diesel-async met the same in its issue 249).
     #[must_use = "a query does nothing unless it is awaited"]
-    #[allow(missing_debug_implementations)] // reason: it holds futures, which print nothing
     pub struct Rows<F: TryFutureExt, G> {
         #[pin]
         inner: AndThen<F, G, fn(F::Ok) -> G>,
@@ -65,7 +64,6 @@ where
 pin_project! {
     /// The future of `execute`.
     #[must_use = "a query does nothing unless it is awaited"]
-    #[allow(missing_debug_implementations)] // reason: it holds a future, which prints nothing
     pub struct Execute<F> {
         #[pin]
         inner: F,
@@ -94,7 +92,6 @@ impl<F: Future<Output = QueryResult<usize>>> Future for Execute<F> {
 pin_project! {
     /// The future of `load_stream`: opens the rows and hands them out one by one.
     #[must_use = "a query does nothing unless it is awaited"]
-    #[allow(missing_debug_implementations)] // reason: it holds a future, which prints nothing
     pub struct Open<F> {
         #[pin]
         inner: F,
@@ -135,7 +132,6 @@ where
 pin_project! {
     /// The rows of a `load_stream`, as they arrive.
     #[must_use = "a stream does nothing unless it is polled"]
-    #[allow(missing_debug_implementations)] // reason: it holds a stream, which prints nothing
     pub struct RowStream<S> {
         #[pin]
         rows: S,
@@ -165,7 +161,10 @@ where
 
 /// The first row of a stream, or `NotFound`.
 #[must_use = "a query does nothing unless it is awaited"]
-#[allow(missing_debug_implementations)] // reason: it holds a stream, which prints nothing
+#[expect(
+    missing_debug_implementations,
+    reason = "it holds a stream, which prints nothing"
+)]
 pub struct Next<S>(Pin<Box<S>>);
 
 impl<S> Next<S> {

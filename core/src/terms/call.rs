@@ -42,6 +42,7 @@ impl ReadCall {
     }
 
     /// The body runs at most this often.
+    #[must_use]
     pub const fn attempts(mut self, attempts: u8) -> Self {
         self.attempts = attempts;
         self
@@ -70,6 +71,7 @@ impl CachedCall {
     }
 
     /// How long an answer may be served.
+    #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
@@ -101,18 +103,21 @@ impl WriteCall {
     }
 
     /// The isolation level of the transaction.
+    #[must_use]
     pub const fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
         self
     }
 
     /// Run the body again after a serialization failure, at most this often.
+    #[must_use]
     pub const fn retry(mut self, retry: u8) -> Self {
         self.retry = retry;
         self
     }
 
     /// No transaction around the body.
+    #[must_use]
     pub const fn without_transaction(mut self) -> Self {
         self.transaction = false;
         self

@@ -11,6 +11,7 @@ pub struct Moment(Duration);
 
 impl Moment {
     /// The moment `later` after this one.
+    #[must_use]
     pub fn after(self, later: Duration) -> Self {
         Self(self.0.saturating_add(later))
     }
@@ -36,6 +37,7 @@ impl Default for Clock {
 
 impl Clock {
     /// The system's clock.
+    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -50,6 +52,7 @@ impl Clock {
 
     /// Now, as milliseconds since 1970. It ages entries that other processes wrote; it never orders
     /// anything, so a skew between machines shifts a time to live and nothing else.
+    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
     pub fn wall_ms(&self) -> u64 {
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -43,7 +43,7 @@ impl CacheKey for bool {
 
 impl CacheKey for char {
     fn write_key(&self, key: &mut KeyWriter) {
-        key.printed(format_args!("{:?}", self));
+        key.printed(format_args!("{self:?}"));
     }
 }
 
