@@ -1,6 +1,6 @@
 //! The only names that generated code may say. Hidden: they change with the macros.
 
-pub use crate::calls::body::{ReadBody, Repeatable, WriteBody};
+pub use crate::calls::body::{CachedBody, ReadBody, Repeatable, WriteBody};
 pub use crate::query::conn::{ReadConn, WriteConn};
 pub use crate::terms::cacheable::Cacheable;
 pub use crate::terms::call::{CachedCall, Isolation, Name, ReadCall, WriteCall};
@@ -20,11 +20,12 @@ pub async fn read<B: ReadBody>(db: &Manifold, call: &'static ReadCall, body: B) 
 }
 
 /// Runs a `#[cached]` read.
-pub async fn cached<B>(db: &Manifold, call: &'static CachedCall, key: Key, body: B) -> B::Output
-where
-    B: ReadBody,
-    <B::Output as Outcome>::Ok: Cacheable,
-{
+pub async fn cached<B: CachedBody>(
+    db: &Manifold,
+    call: &'static CachedCall,
+    key: Key,
+    body: B,
+) -> B::Output {
     db.calls().cached(call, key, body).await
 }
 

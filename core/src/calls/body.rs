@@ -4,6 +4,7 @@
 //! `tokio::spawn`. A struct that implements one of these traits is.
 
 use crate::query::conn::{ReadConn, WriteConn};
+use crate::terms::cacheable::Cacheable;
 use crate::terms::outcome::Outcome;
 
 /// The body of a `#[read]` or `#[cached]` method with its arguments.
@@ -30,6 +31,15 @@ pub trait WriteBody: Sized + Send {
     fn run(self, conn: &mut WriteConn<'_>) -> impl Future<Output = Self::Output> + Send;
 }
 
+/// The body of a `#[cached]` method: its answer can be kept.
+///
+/// It says `Cacheable` of a type of its own, so that the error for an answer that is not stands once,
+/// and under the user's return type.
+pub trait CachedBody: ReadBody<Output: Outcome<Ok = Self::Answer>> {
+    /// What the method answers with.
+    type Answer: Cacheable;
+}
+
 /// An argument of a body that may run more than once.
 #[diagnostic::on_unimplemented(
     message = "the argument type `{Self}` is not `Clone`, but the body of this method may run again",
@@ -39,6 +49,7 @@ pub trait WriteBody: Sized + Send {
 )]
 pub trait Repeatable: Sized {
     /// The argument once more.
+    #[must_use]
     fn repeat(&self) -> Self;
 }
 

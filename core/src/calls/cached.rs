@@ -73,7 +73,7 @@ impl Calls {
             Far::Hit(answer, left, weight) => {
                 Route::report(name, Reason::Cached, 0, || Source::L2);
                 let value: AnyValue = Arc::new(answer.clone());
-                (self.cache).keep_near(&key, baton.generation(), value.clone(), weight, left);
+                (self.cache).keep_near(&key, baton.generation(), Arc::clone(&value), weight, left);
                 baton.land(value, Source::L2);
                 return Outcome::from_result(Ok(answer));
             }
@@ -107,7 +107,13 @@ impl Calls {
         }
         let encoded = postcard::to_allocvec(answer);
         let weight = encoded.as_ref().map_or(UNENCODED, Vec::len);
-        (self.cache).keep_near(key, baton.generation(), value.clone(), weight, call.ttl);
+        (self.cache).keep_near(
+            key,
+            baton.generation(),
+            Arc::clone(&value),
+            weight,
+            call.ttl,
+        );
         baton.land(value, source);
         match (encoded, seen) {
             (Ok(payload), Some(seen)) => {

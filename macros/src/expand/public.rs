@@ -1,0 +1,139 @@
+//! The public method: the signature without `conn`, and one call into the library.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{FnArg, Pat, PatIdent, Signature, Token};
+
+use super::types::Types;
+use super::{body, key};
+use crate::model::{Argument, Isolation, Method, Plan, Repository, Running};
+
+/// The public method.
+pub fn method(repository: &Repository, method: &Method) -> TokenStream {
+    let attrs = &method.attrs;
+    let (cfgs, docs, public) = (&attrs.cfgs, &attrs.docs, &attrs.public);
+    let (vis, lints) = (&method.vis, attrs.lints_on_generated());
+    let sig = signature(method);
+    let types = Types::of(repository, method);
+    let body = body::items(&types, method);
+    let call = journey(repository, method, &types);
+    quote_spanned! {method.span()=>
+        #(#cfgs)* #(#docs)* #(#public)* #(#lints)*
+        #vis #sig {
+            #body
+            #call
+        }
+    }
+}
+
+/// The name of a method, for people.
+pub fn text(name: &Ident) -> String {
+    name.unraw().to_string()
+}
+
+/// The value that says who calls and with which policy.
+pub fn call(repository: &Repository, method: &Method) -> TokenStream {
+    let span = method.span();
+    let support = method.support();
+    let (of, name) = (&repository.name, text(&method.sig.ident));
+    let name = quote_spanned!(span=> #support::Name::new(#of, #name));
+    match &method.plan {
+        Plan::Read { attempts, .. } => {
+            quote_spanned!(span=> #support::ReadCall::new(#name).attempts(#attempts))
+        }
+        Plan::Write { running, .. } => {
+            let policy = running.policy(&support, span);
+            quote_spanned!(span=> #support::WriteCall::new(#name)#policy)
+        }
+    }
+}
+
+impl Running {
+    fn policy(&self, support: &TokenStream, span: Span) -> TokenStream {
+        match self {
+            Self::Bare => quote_spanned!(span=> .without_transaction()),
+            Self::Transaction { isolation, retry } => {
+                let isolation = isolation.map(|isolation| {
+                    let level = match isolation {
+                        Isolation::ReadCommitted => "ReadCommitted",
+                        Isolation::RepeatableRead => "RepeatableRead",
+                        Isolation::Serializable => "Serializable",
+                    };
+                    let level = Ident::new(level, span);
+                    quote_spanned!(span=> .isolation(#support::Isolation::#level))
+                });
+                let retry = (*retry > 0).then(|| quote_spanned!(span=> .retry(#retry)));
+                quote!(#isolation #retry)
+            }
+        }
+    }
+}
+
+/// The one call into the library.
+fn journey(repository: &Repository, method: &Method, types: &Types) -> TokenStream {
+    let span = method.span();
+    let support = method.support();
+    let (db, value) = (db(repository, method), body::value(types, method));
+    match &method.plan {
+        Plan::Read {
+            cache: Some(caching),
+            ..
+        } => {
+            let (constant, key) = (method.constant(), key::of_this_call(method, caching));
+            let local = Ident::new("key", span);
+            quote_spanned! {span=>
+                let #local = #key;
+                #support::cached(#db, Self::#constant, #local, #value).await
+            }
+        }
+        Plan::Read { cache: None, .. } => {
+            let call = call(repository, method);
+            quote_spanned!(span=> #support::read(#db, const { &#call }, #value).await)
+        }
+        Plan::Write { .. } => {
+            let call = call(repository, method);
+            quote_spanned!(span=> #support::write(#db, const { &#call }, #value).await)
+        }
+    }
+}
+
+/// The manifold. Without an option it is `self.db`, spelled at the attribute, so that a missing field
+/// is rustc's own error there.
+fn db(repository: &Repository, method: &Method) -> TokenStream {
+    match &repository.db {
+        Some(expr) => super::by_reference(expr),
+        None => {
+            let span = method.receiver.self_token.span;
+            let span = span.located_at(Span::call_site());
+            quote_spanned!(span=> &self.db)
+        }
+    }
+}
+
+fn signature(method: &Method) -> Signature {
+    let mut sig = method.sig.clone();
+    let receiver = sig.inputs.iter().take(1).cloned().collect::<Vec<_>>();
+    let arguments = method
+        .arguments
+        .iter()
+        .map(|argument| parameter(argument, argument.own_name()));
+    sig.inputs = receiver.into_iter().chain(arguments).collect();
+    sig
+}
+
+/// The parameter with a plain name in the place of its pattern.
+pub fn parameter(argument: &Argument, name: Ident) -> FnArg {
+    FnArg::Typed(syn::PatType {
+        attrs: Vec::new(),
+        colon_token: Token![:](name.span()),
+        pat: Box::new(Pat::Ident(PatIdent {
+            attrs: Vec::new(),
+            by_ref: None,
+            mutability: None,
+            ident: name,
+            subpat: None,
+        })),
+        ty: Box::new(argument.ty.clone()),
+    })
+}
