@@ -11,6 +11,17 @@ use crate::diagnose::Diagnosis;
 use crate::model::{Argument, Plan};
 use crate::parse::{ImplBlock, Item, Kind, Marked};
 
+/// The verbs of a query. `RunQueryDsl` gives them to every type, by value, so wherever the prelude is
+/// imported they win over a method that takes `&self`.
+const VERBS: [&str; 6] = [
+    "execute",
+    "first",
+    "get_result",
+    "get_results",
+    "load",
+    "load_stream",
+];
+
 /// The other methods of the impl, as far as `invalidates(..)` asks about them.
 pub struct Neighbours {
     /// Marked methods that have no key.
@@ -71,6 +82,16 @@ pub fn check(block: &ImplBlock, diagnosis: &mut Diagnosis) -> HashSet<String> {
     }
     let mut caches = HashMap::new();
     for method in block.items.iter().filter_map(marked) {
+        let own = &method.sig.ident;
+        if VERBS.contains(&text(own).as_str()) {
+            diagnosis.mistake(
+                own,
+                format!(
+                    "`{own}` is a verb of every query: wherever the prelude is imported, calling \
+                     this method would run that instead; name it for what it answers"
+                ),
+            );
+        }
         if has_cfg(&method.attrs) {
             continue;
         }
