@@ -13,6 +13,11 @@ use manifold_compose::Cluster;
     clippy::disallowed_methods,
     reason = "how long a start really takes is what it shows"
 )]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it is a program that shows something"
+)]
 fn main() {
     let began = Instant::now();
     let cluster = match Cluster::start() {

@@ -32,6 +32,10 @@ const OLDEST_MAJOR: u32 = 15;
 
 /// The programs of one PostgreSQL installation.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields are named as the programs are"
+)]
 pub(crate) struct Postgres {
     pub(crate) postgres: PathBuf,
     pub(crate) initdb: PathBuf,

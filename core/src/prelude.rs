@@ -5,8 +5,8 @@
 //! ```
 //!
 //! It replaces `diesel::prelude::*` and `diesel_async::RunQueryDsl`: it holds diesel's prelude with
-//! this library's [`RunQueryDsl`](crate::RunQueryDsl) in the place of diesel's. See
-//! [`docs::imports`](crate::docs) for what the errors of a wrong import look like.
+//! this library's [`RunQueryDsl`] in the place of diesel's. See
+//! [`docs::imports`](crate::docs::imports) for what the errors of a wrong import look like.
 
 pub use crate::query::conn::{ReadConn, ReadPipe, WriteConn};
 // An explicit re-export wins over the glob below, which hides diesel's synchronous trait.

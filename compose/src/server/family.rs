@@ -25,23 +25,27 @@ pub(super) fn hold_family(child: &Child) -> Vec<u32> {
         if found.iter().all(|pid| held.contains(pid)) {
             return held;
         }
-        found.iter().for_each(|pid| signal(*pid, Signal::STOP));
+        for pid in &found {
+            signal(*pid, Signal::STOP);
+        }
         held = found;
     }
 }
 
 /// Lets all of them go on.
 pub(super) fn thaw_family(child: &Child) {
-    descendants(child.id())
-        .into_iter()
-        .for_each(|pid| signal(pid, Signal::CONT));
+    for pid in descendants(child.id()) {
+        signal(pid, Signal::CONT);
+    }
     signal(child.id(), Signal::CONT);
 }
 
 /// Kills all of them, and returns when none is left.
 pub(super) fn kill_family(child: &mut Child) -> Result<()> {
     let members = hold_family(child);
-    members.iter().for_each(|pid| signal(*pid, Signal::KILL));
+    for pid in &members {
+        signal(*pid, Signal::KILL);
+    }
     signal(child.id(), Signal::KILL);
     // Fails only if somebody else collected our child, and then it is just as gone.
     let _ = child.wait();
