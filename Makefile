@@ -1,0 +1,20 @@
+# For those who come by. `.ci/run` has every check by its name; what the targets need is found, or installed, by `scripts/requirements`.
+
+CARGO ?= cargo
+ARGS ?=
+
+.PHONY: help demo test check
+
+help: ## what there is (this)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" says what it takes
+	@scripts/requirements
+	$(CARGO) run --package example-app -- $(ARGS)
+
+test: ## every test, those against real servers too; ARGS="routing" runs those with that in their name
+	@scripts/requirements
+	$(CARGO) test --workspace $(ARGS)
+
+check: ## all that needs no servers: format, lints, documentation, features, packages, dependencies
+	@.ci/run fmt duplicates deny lint doc features package
