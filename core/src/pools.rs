@@ -18,6 +18,7 @@ pub mod dice;
 pub mod lease;
 pub mod node;
 pub mod outcome;
+pub mod queries;
 pub mod upkeep;
 
 use connect::{Endpoint, Identity, Session};
@@ -87,8 +88,8 @@ impl Pools {
 
     /// A connection for writing.
     pub async fn write(&self) -> Result<Lease> {
-        match self.primary.lease_writer().await {
-            Ok(lease) => Ok(lease),
+        match self.primary.writer().await {
+            Ok(loan) => Ok(Lease::new(loan, Arc::clone(&self.primary))),
             Err(unavailable) => Err(self.error(unavailable)),
         }
     }
@@ -162,8 +163,8 @@ impl Tour<'_> {
     /// may wait is passed over this once.
     pub async fn next(&mut self) -> Result<Lease> {
         while let Some(node) = self.left.pop() {
-            match node.lease_reader().await {
-                Ok(lease) => return Ok(lease),
+            match node.reader().await {
+                Ok(loan) => return Ok(Lease::new(loan, Arc::clone(node))),
                 Err(unavailable) => {
                     self.last = Some(self.pools.error(unavailable));
                     self.reason = Reason::Fallback;

@@ -10,56 +10,19 @@
 //! COMMIT hangs in synchronous replication.
 
 use diesel::connection::{CacheSize, Instrumentation};
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::pg::data_types::PgLsn;
-use diesel::pg::{Pg, PgValue, sql_types};
+use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::sql_types::SqlType;
 use diesel::{ConnectionResult, QueryResult};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection, RunQueryDsl,
+    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
     SimpleAsyncConnection, TransactionManager,
 };
 
 use crate::pools::lease::Lease;
+use crate::pools::queries::{Xid, current_position, current_xid};
 use crate::terms::position::Position;
-
-diesel::define_sql_function! {
-    /// The id of the running transaction, if it has changed anything yet.
-    fn pg_current_xact_id_if_assigned() -> Nullable<Xid8>;
-}
-diesel::define_sql_function! {
-    /// Where the next record of the primary's log will be written.
-    fn pg_current_wal_insert_lsn() -> sql_types::PgLsn;
-}
-diesel::define_sql_function! {
-    /// The name of the file with this position: timeline, log, segment, eight hex digits each.
-    fn pg_walfile_name(lsn: sql_types::PgLsn) -> Text;
-}
-
-/// PostgreSQL's `xid8`, which diesel does not know; its OIDs are fixed in `pg_type.dat`.
-#[derive(Debug, SqlType, QueryId)]
-#[diesel(postgres_type(oid = 5069, array_oid = 271))]
-pub struct Xid8;
-
-/// The id of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow)]
-pub struct Xid(u64);
-
-impl FromSql<Xid8, Pg> for Xid {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(u64::from_be_bytes(value.as_bytes().try_into()?)))
-    }
-}
-
-impl Xid {
-    /// The id as the server writes it.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
 
 /// A transaction that the server has committed.
 #[derive(Debug, Clone, Copy)]
@@ -83,15 +46,6 @@ pub enum NotCommitted {
         /// How the connection was lost.
         source: Error,
     },
-}
-
-/// Runs both position and id query once, so that they are prepared on this connection. Unprepared,
-/// the id would be asked for only after COMMIT had left, and a lost outcome could not be asked for.
-/// (A failed transaction would still be noticed: it refuses the preparation, too.)
-pub async fn prepare(conn: &mut AsyncPgConnection) -> QueryResult<()> {
-    current_xid(conn).await?;
-    current_position(conn).await?;
-    Ok(())
 }
 
 impl Lease {
@@ -147,34 +101,6 @@ impl Lease {
     pub async fn position(&mut self) -> Option<Position> {
         current_position(self.raw()).await.ok()
     }
-}
-
-/// The id of the running transaction, if it has changed anything.
-///
-/// Like the position below it is built of typed functions only: diesel keeps such a query prepared,
-/// but not one with raw SQL in it.
-async fn current_xid<C>(conn: &mut C) -> QueryResult<Option<Xid>>
-where
-    C: AsyncConnectionCore<Backend = Pg>,
-{
-    diesel::select(pg_current_xact_id_if_assigned())
-        .get_result(conn)
-        .await
-}
-
-/// The position up to which the log is filled.
-async fn current_position<C>(conn: &mut C) -> QueryResult<Position>
-where
-    C: AsyncConnectionCore<Backend = Pg>,
-{
-    let query = diesel::select((
-        pg_current_wal_insert_lsn(),
-        pg_walfile_name(pg_current_wal_insert_lsn()),
-    ));
-    let (PgLsn(lsn), file): (PgLsn, String) = query.get_result(conn).await?;
-    let timeline = u32::from_str_radix(file.get(..8).unwrap_or_default(), 16)
-        .map_err(|error| Error::DeserializationError(Box::new(error)))?;
-    Ok(Position::new(timeline, lsn))
 }
 
 /// The connection as diesel-async's transaction manager sees it during COMMIT: it sends the two

@@ -14,8 +14,8 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 
-use crate::pools::commit;
 use crate::pools::dice;
+use crate::pools::queries;
 use crate::terms::error::{Error, Result};
 use crate::terms::settings::PoolSettings;
 
@@ -186,7 +186,7 @@ impl Connector {
         if self.session == Session::Write {
             // Prepares what the end of a write sends in one go. On a standby it fails, and a
             // standby is no primary.
-            commit::prepare(conn).await?;
+            queries::prepare(conn).await?;
         }
         let system = diesel::dsl::sql::<Nullable<BigInt>>(
             "(SELECT system_identifier FROM pg_control_system())",

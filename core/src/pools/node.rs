@@ -11,7 +11,6 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::pools::connect::{Class, ConnectError, Connector, Endpoint, Identity, Session};
 use crate::pools::dice;
-use crate::pools::lease::Lease;
 use crate::rules::balance::Load;
 use crate::rules::fitness::{Bounds, Fact, Fitness};
 use crate::terms::clock::Clock;
@@ -117,21 +116,19 @@ impl Node {
     }
 
     /// A read-only connection.
-    pub async fn lease_reader(self: &Arc<Self>) -> Result<Lease, Unavailable> {
-        self.lease(&self.readers).await
+    pub async fn reader(&self) -> Result<Loan, Unavailable> {
+        self.lend(&self.readers).await
     }
 
     /// A connection for writing; only the primary has one.
-    pub async fn lease_writer(self: &Arc<Self>) -> Result<Lease, Unavailable> {
-        self.lease(self.writers.as_ref().unwrap_or(&self.readers))
+    pub async fn writer(&self) -> Result<Loan, Unavailable> {
+        self.lend(self.writers.as_ref().unwrap_or(&self.readers))
             .await
     }
 
-    async fn lease(self: &Arc<Self>, pool: &Pool<Connector>) -> Result<Lease, Unavailable> {
-        match pool.get().await {
-            Ok(object) => Ok(Lease::new(object, Arc::clone(self))),
-            Err(error) => Err(self.unavailable(error)),
-        }
+    async fn lend(&self, pool: &Pool<Connector>) -> Result<Loan, Unavailable> {
+        let lent = pool.get().await;
+        lent.map_err(|error| self.unavailable(error))
     }
 
     fn unavailable(&self, error: PoolError<ConnectError>) -> Unavailable {
