@@ -1,0 +1,3 @@
+DROP TABLE song;
+DROP TABLE album;
+DROP TABLE artist;

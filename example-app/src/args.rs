@@ -1,0 +1,59 @@
+//! The command line.
+
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tokio::net::TcpListener;
+
+/// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
+const HOST: &str = "127.0.0.1";
+const PORT: u16 = 5291;
+
+/// The end of `--help`.
+const ENVIRONMENT: &str = "\
+Environment:
+  DATABASE_PRIMARY_URL   the primary (or DATABASE_URL); without it, a PostgreSQL cluster and a Redis
+                         are started, and removed at the end
+  DATABASE_REPLICA_URLS  its replicas, separated by commas
+  REDIS_URL              the second level of the cache
+  MANIFOLD_NAMESPACE     keeps applications apart that share a database and a Redis
+  PORT                   the port on 127.0.0.1, instead of 5291
+  RUST_LOG               what is logged; the default is info";
+
+/// Albums over HTTP: the example of diesel-manifold
+#[derive(Debug, Parser)]
+#[command(version, after_help = ENVIRONMENT)]
+pub struct Args {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5291]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+}
+
+impl Args {
+    /// Takes the address, so that one in use is said before anything else is started.
+    ///
+    /// Until we serve, clients wait in the backlog.
+    pub async fn bind(&self) -> Result<TcpListener> {
+        let address = match &self.listen {
+            Some(address) => address.clone(),
+            None => format!("{HOST}:{}", port()?),
+        };
+        let bound = TcpListener::bind(&address).await;
+        if let Err(error) = &bound
+            && error.kind() == ErrorKind::AddrInUse
+        {
+            bail!("{address} is in use; say another with --listen ADDR:PORT, or stop who has it");
+        }
+        bound.with_context(|| format!("cannot listen on {address}"))
+    }
+}
+
+fn port() -> Result<u16> {
+    match std::env::var("PORT") {
+        Ok(port) if !port.is_empty() => port
+            .parse()
+            .with_context(|| format!("PORT must be a number up to 65535, and is `{port}`")),
+        _ => Ok(PORT),
+    }
+}

@@ -1,0 +1,70 @@
+//! The handlers of albums: a request in, one call to the repository, an answer out.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::App;
+use super::input::{Body, Id, Page};
+use super::problem::Problem;
+use crate::store::{AlbumChange, AlbumSummary, AlbumWithSongs, NewAlbum};
+
+#[derive(Serialize)]
+struct Created {
+    id: i32,
+}
+
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Body(new): Body<NewAlbum>,
+) -> Result<impl IntoResponse, Problem> {
+    let id = app.albums.create(&new).await?;
+    let location = [(LOCATION, format!("/api/album/{id}"))];
+    Ok((StatusCode::CREATED, location, Json(Created { id })))
+}
+
+pub async fn by_id(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+) -> Result<Json<Arc<AlbumWithSongs>>, Problem> {
+    found(id, app.albums.by_id(id).await?)
+}
+
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+    Body(change): Body<AlbumChange>,
+) -> Result<Json<Arc<AlbumWithSongs>>, Problem> {
+    found(id, app.albums.change(id, &change).await?)
+}
+
+pub async fn delete(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
+    if app.albums.delete(id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(no_album(id))
+    }
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    page: Page,
+) -> Result<Json<Vec<AlbumSummary>>, Problem> {
+    Ok(Json(app.albums.page(page.after, page.limit).await?))
+}
+
+fn found(
+    id: i32,
+    album: Option<Arc<AlbumWithSongs>>,
+) -> Result<Json<Arc<AlbumWithSongs>>, Problem> {
+    album.map(Json).ok_or_else(|| no_album(id))
+}
+
+fn no_album(id: i32) -> Problem {
+    Problem::not_found(format!("there is no album {id}"))
+}

@@ -1,0 +1,94 @@
+//! The servers that we work with: those of the environment, else an embedded cluster.
+
+use anyhow::{Context, Result};
+use diesel_manifold::Manifold;
+use manifold_compose::{Cluster, Node, Redis};
+
+/// The variables that name a database. One that is set means: no embedded cluster.
+const PRIMARY: [&str; 2] = ["DATABASE_PRIMARY_URL", "DATABASE_URL"];
+const REPLICAS: [&str; 2] = ["DATABASE_REPLICA_URLS", "DATABASE_REPLICA_URL"];
+const REDIS: &str = "REDIS_URL";
+
+/// Where the servers are.
+#[derive(Debug)]
+pub struct Servers {
+    pub primary: String,
+    /// In the library's order: the first is its `replica-1`.
+    pub replicas: Vec<String>,
+    pub redis: Option<String>,
+    /// Ours to stop: dropping it does.
+    cluster: Option<Cluster>,
+}
+
+impl Servers {
+    /// Finds the servers of the environment, or starts some.
+    pub async fn find() -> Result<Self> {
+        // A replica without a primary is a mistake that `Manifold::from_env` explains.
+        if PRIMARY
+            .iter()
+            .chain(&REPLICAS)
+            .any(|name| variable(name).is_some())
+        {
+            return Ok(Self::of_environment());
+        }
+        if variable(REDIS).is_some() {
+            tracing::warn!(
+                "REDIS_URL is ignored: without DATABASE_PRIMARY_URL all servers are embedded"
+            );
+        }
+        // Starting it blocks.
+        let cluster = tokio::task::spawn_blocking(Cluster::start).await?.context(
+            "cannot start the embedded servers; to use your own, set DATABASE_PRIMARY_URL",
+        )?;
+        Ok(Self {
+            primary: cluster.primary().url(),
+            replicas: cluster.replicas().iter().map(Node::url).collect(),
+            redis: cluster.redis().map(Redis::url),
+            cluster: Some(cluster),
+        })
+    }
+
+    /// The same as the library reads. Its handle does not tell the URLs, and migrations need them.
+    fn of_environment() -> Self {
+        let replicas = REPLICAS.iter().filter_map(|name| variable(name));
+        let replicas: Vec<_> = replicas.collect();
+        let replicas = replicas.iter().flat_map(|urls| urls.split(','));
+        Self {
+            primary: PRIMARY
+                .iter()
+                .find_map(|name| variable(name))
+                .unwrap_or_default(),
+            replicas: replicas
+                .map(|url| url.trim().to_owned())
+                .filter(|url| !url.is_empty())
+                .collect(),
+            redis: variable(REDIS),
+            cluster: None,
+        }
+    }
+
+    /// Whether we started them.
+    pub const fn are_embedded(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// The manifold in front of them.
+    pub async fn connect(&self) -> Result<Manifold> {
+        if !self.are_embedded() {
+            return Ok(Manifold::from_env().await?);
+        }
+        let mut builder = Manifold::builder().primary(&self.primary);
+        for url in &self.replicas {
+            builder = builder.replica(url);
+        }
+        if let Some(url) = &self.redis {
+            builder = builder.redis(url);
+        }
+        Ok(builder.connect().await?)
+    }
+}
+
+/// A variable of the environment; empty is unset, as for the library.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

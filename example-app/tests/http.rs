@@ -1,0 +1,19 @@
+//! The example from the outside: the built binary, real HTTP, real servers.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has said what it has to say, in its helpers as well"
+)]
+
+#[path = "http/app.rs"]
+mod app;
+#[path = "http/failures.rs"]
+mod failures;
+#[path = "http/instances.rs"]
+mod instances;
+#[path = "http/reading.rs"]
+mod reading;
+#[path = "http/writing.rs"]
+mod writing;

@@ -1,0 +1,250 @@
+//! A running example, and a client for it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use manifold_compose::{Cluster, Node, Redis};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use ureq::http::Request;
+
+/// For everything that takes milliseconds, on a machine that is busy with other things.
+const LIMIT: Duration = Duration::from_secs(30);
+/// What the example reads; nothing of the developer's own gets in.
+const VARIABLES: [&str; 7] = [
+    "DATABASE_PRIMARY_URL",
+    "DATABASE_URL",
+    "DATABASE_REPLICA_URLS",
+    "DATABASE_REPLICA_URL",
+    "REDIS_URL",
+    "MANIFOLD_NAMESPACE",
+    "PORT",
+];
+
+/// A running example. Dropping it stops it as an operator would.
+pub struct App {
+    child: Child,
+    stderr: Option<JoinHandle<String>>,
+    agent: ureq::Agent,
+    /// Host and port.
+    pub address: String,
+    /// The environment with which another instance works on the same servers.
+    pub servers: Vec<(String, String)>,
+}
+
+/// The answer to a request.
+pub struct Answer {
+    pub status: u16,
+    pub route: Option<String>,
+    pub content_type: Option<String>,
+    pub retry_after: Option<String>,
+    pub location: Option<String>,
+    pub body: Value,
+}
+
+impl App {
+    /// The example on servers of its own.
+    pub fn start() -> Self {
+        Self::start_on(&[])
+    }
+
+    /// The example in this environment.
+    pub fn start_on(environment: &[(String, String)]) -> Self {
+        Starting::new(environment).ready()
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, None)
+    }
+
+    /// Sends a request; a body goes as JSON, whatever it is.
+    pub fn ask(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let url = format!("http://{}{path}", self.address);
+        let request = Request::builder().method(method).uri(url);
+        let answer = match body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json");
+                self.agent.run(request.body(body.to_owned()).unwrap())
+            }
+            None => self.agent.run(request.body(()).unwrap()),
+        };
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let header = |name: &str| Some(answer.headers().get(name)?.to_str().unwrap().to_owned());
+        let (route, content_type) = (header("x-manifold-route"), header("content-type"));
+        let (retry_after, location) = (header("retry-after"), header("location"));
+        let text = answer.body_mut().read_to_string().unwrap();
+        Answer {
+            status: answer.status().as_u16(),
+            route,
+            content_type,
+            retry_after,
+            location,
+            body: match text.as_str() {
+                "" => Value::Null,
+                text => serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {text}")),
+            },
+        }
+    }
+
+    /// A connection for what the client would not do.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
+    }
+
+    /// Whether somebody listens at the address of one of the servers, or at the example's own.
+    pub fn is_anybody_there(&self) -> bool {
+        let urls = self.servers.iter().flat_map(|(_, urls)| urls.split(','));
+        let hosts = urls.map(|url| url.rsplit("//").next().unwrap_or(url));
+        let hosts = hosts.map(|host| host.rsplit('@').next().unwrap_or(host));
+        let mut hosts = hosts.map(|host| host.split('/').next().unwrap_or(host));
+        hosts.any(|host| TcpStream::connect(host).is_ok())
+            || TcpStream::connect(&self.address).is_ok()
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end: how it ended, and what it logged.
+    pub fn ended(&mut self) -> (ExitStatus, String) {
+        let status = eventually("the example ends", || self.child.try_wait().unwrap());
+        let log = self.stderr.take().map(|thread| thread.join().unwrap());
+        (status, log.unwrap_or_default())
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        self.terminate();
+        if !thread::panicking() {
+            self.ended();
+        }
+    }
+}
+
+/// An example that was started and has not said yet that it is ready.
+pub struct Starting {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: JoinHandle<String>,
+    servers: Vec<(String, String)>,
+}
+
+impl Starting {
+    pub fn new(environment: &[(String, String)]) -> Self {
+        Self::with_arguments(&["--listen", "127.0.0.1:0"], environment)
+    }
+
+    pub fn with_arguments(arguments: &[&str], environment: &[(String, String)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
+        for name in VARIABLES {
+            command.env_remove(name);
+        }
+        command.env("RUST_LOG", "info").args(arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, stdout) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // Once it is ready nobody listens, and the pipe is emptied all the same.
+                let _ = lines.send(line);
+            }
+        });
+        let mut errors = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut log = String::new();
+            let _ = errors.read_to_string(&mut log);
+            log
+        });
+        Self {
+            child,
+            stdout,
+            stderr,
+            servers: environment.to_vec(),
+        }
+    }
+
+    /// Waits until it serves.
+    pub fn ready(mut self) -> App {
+        let mut address = None;
+        loop {
+            let Ok(line) = self.stdout.recv_timeout(LIMIT) else {
+                let (status, log) = self.failed();
+                panic!("the example did not start ({status}): {log}");
+            };
+            let line = line.trim();
+            if let Some(said) = line.strip_prefix("listening on http://") {
+                address = Some(said.to_owned());
+            } else if let Some((name, value)) = line
+                .strip_prefix("export ")
+                .and_then(|said| said.split_once('='))
+            {
+                self.servers.push((name.to_owned(), value.to_owned()));
+            } else if line == "try:" {
+                break;
+            }
+        }
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(LIMIT));
+        App {
+            child: self.child,
+            stderr: Some(self.stderr),
+            agent: config.build().into(),
+            address: address.expect("it says where it listens"),
+            servers: self.servers,
+        }
+    }
+
+    /// Waits for the end of one that does not start: how it ended, and what it said.
+    pub fn failed(mut self) -> (ExitStatus, String) {
+        let ended = || self.child.try_wait().unwrap();
+        let status = eventually("an example that cannot start ends", ended);
+        (status, self.stderr.join().unwrap())
+    }
+}
+
+/// What leads the example to these servers.
+pub fn environment(cluster: &Cluster) -> Vec<(String, String)> {
+    let replicas: Vec<_> = cluster.replicas().iter().map(Node::url).collect();
+    let redis = cluster.redis().map(Redis::url);
+    let variables = [
+        ("DATABASE_PRIMARY_URL", cluster.primary().url()),
+        ("DATABASE_REPLICA_URLS", replicas.join(", ")),
+        ("REDIS_URL", redis.unwrap_or_default()),
+    ];
+    variables
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+}
+
+/// Asks until there is an answer, for at most [`LIMIT`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that waits; other processes cannot be stepped"
+)]
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begin.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
