@@ -12,6 +12,9 @@ use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;
 use crate::terms::settings::Settings;
 
+/// More ends of writes than any process has under way.
+const MOST_ENDINGS: usize = 1 << 20;
+
 /// Configures a [`Manifold`].
 ///
 /// ```no_run
@@ -158,6 +161,7 @@ impl Builder {
                 "call `primary(url)` on the builder",
             )
         })?;
+        check(&self.settings)?;
         let replicas = self.replicas.iter().map(Url::endpoint);
         let pools = Pools::new(
             &primary.endpoint()?,
@@ -169,7 +173,12 @@ impl Builder {
         let cache = Cache::new(redis, self.settings.cache.clone(), self.clock.clone())?;
         self.announce();
         let identity = pools.open().await?;
-        let namespace = Namespace::new(identity.system, &identity.database, &self.namespace);
+        let namespace = Namespace::new(
+            identity.system,
+            &identity.database,
+            &identity.schemas,
+            &self.namespace,
+        );
         if !cache.open(namespace.clone()).await {
             tracing::warn!("Redis does not answer; calls go on without it until it does");
         }
@@ -199,6 +208,18 @@ async fn upkeep(calls: Weak<Calls>, every: std::time::Duration) {
         // The tick bounds how long this task keeps a dropped manifold alive.
         let _ = tokio::time::timeout(every, calls.pools.wake().notified()).await;
     }
+}
+
+/// Settings with which nothing could run.
+fn check(settings: &Settings) -> Result<()> {
+    let endings = settings.write.max_endings;
+    if !(1..=MOST_ENDINGS).contains(&endings) {
+        return Err(Error::configuration(
+            format!("`write.max_endings` is {endings}"),
+            format!("set it from 1 to {MOST_ENDINGS}: each write needs one"),
+        ));
+    }
+    Ok(())
 }
 
 /// A variable of the environment; empty is unset.

@@ -3,8 +3,8 @@
 //! What keeps it honest, in one place:
 //!
 //! * An invalidation bumps the key's *generation*, then removes the entry. Whoever fills notes the
-//!   generation before it looks anything up, stores only if it is unchanged, and takes its entry out
-//!   again if it changed meanwhile. So a load that began before an invalidation is never kept.
+//!   generation before it looks anything up and stores it with its entry, and a hit needs the current
+//!   one. So a load that began before an invalidation is never served after it.
 //! * Redis keeps a generation for each key, too, and compares it in the filling script, so the same
 //!   holds between processes (the lease of
 //!   [Nishtala et al. 2013](https://www.usenix.org/conference/nsdi13/technical-sessions/presentation/nishtala)).
@@ -39,8 +39,8 @@ use refusal::{Refusal, Refused};
 use shared::{Found, Shared, SharedGeneration};
 
 /// Generations are kept for stripes of keys, so that their number is bounded. Two keys in one stripe
-/// share a fate: an invalidation of one keeps a load of the other from being stored, once.
-const STRIPES: usize = 4096;
+/// share a fate: an invalidation of one is a miss of the other, once. Half a megabyte.
+const STRIPES: usize = 65_536;
 
 /// A value of any type, as L1 and the flights hold it.
 pub type AnyValue = Arc<dyn Any + Send + Sync>;
@@ -104,12 +104,13 @@ impl Cache {
 
     /// The answer that L1 holds.
     pub fn near<T: Cacheable>(&self, key: &Key) -> Option<T> {
-        self.local.get(key)
+        self.local.get(key, self.generation(key))
     }
 
     /// A seat in the flight that loads `key`: the leader's, or its answer.
     pub async fn board(&self, key: &Key) -> Seat {
-        self.flights.board(key, self.generation(key)).await
+        let patience = self.settings.flight_wait;
+        (self.flights.board(key, self.generation(key), patience)).await
     }
 
     /// The answer that Redis holds.
@@ -126,8 +127,12 @@ impl Cache {
                 let hit = bytes.and_then(|bytes| {
                     let entry = Entry::parse(&bytes)?;
                     let left = entry.time_left(self.clock.wall_ms())?;
-                    let value = postcard::from_bytes(entry.payload).ok()?;
-                    Some((value, left, bytes.len()))
+                    // No program of ours writes a larger one, nor one with something behind it.
+                    if entry.payload.len() > self.settings.max_value_bytes {
+                        return None;
+                    }
+                    let (value, rest) = postcard::take_from_bytes(entry.payload).ok()?;
+                    rest.is_empty().then_some((value, left, bytes.len()))
                 });
                 match hit {
                     Some((value, left, weight)) => Far::Hit(value, left, weight),
@@ -149,12 +154,7 @@ impl Cache {
         if generation != self.generation(key) || self.undecided.contains(key) {
             return;
         }
-        self.local.insert(key.clone(), value, weight, ttl);
-        // An invalidation bumps first and removes then. Had it bumped after the check above, its
-        // removal may have come before our insertion; so we look again.
-        if generation != self.generation(key) || self.undecided.contains(key) {
-            self.local.remove(key);
-        }
+        (self.local).insert(key.clone(), generation, value, weight, ttl);
     }
 
     /// Keeps an answer in Redis, if nothing invalidated its key there since `seen`.
@@ -168,10 +168,7 @@ impl Cache {
         let Some(shared) = &self.shared else { return };
         let kept_out = payload.len() > self.settings.max_value_bytes
             || self.undecided.contains(key)
-            || self.undelivered.contains(key)
-            // Redis forgets an invalidation after a while; a load that took half of it might have
-            // begun before one that is forgotten by now.
-            || self.clock.now().since(seen.at()) > self.settings.invalidation_memory / 2;
+            || self.undelivered.contains(key);
         if !kept_out {
             let entry = Entry::write(self.clock.wall_ms(), ttl, payload);
             shared.fill(key, T::FINGERPRINT, seen, &entry, ttl).await;

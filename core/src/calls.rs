@@ -28,6 +28,8 @@ pub struct Calls {
     settings: WriteSettings,
     /// One permit for each end of a write under way; shutdown takes them all.
     endings: Arc<Semaphore>,
+    /// One permit for each invalidation that is being delivered again.
+    redeliveries: Arc<Semaphore>,
     closing: AtomicBool,
     closed: Notify,
     last_write: Mutex<Option<Position>>,
@@ -40,6 +42,7 @@ impl Calls {
             pools,
             cache,
             endings: Arc::new(Semaphore::new(settings.max_endings)),
+            redeliveries: Arc::new(Semaphore::new(settings.max_endings)),
             settings,
             closing: AtomicBool::new(false),
             closed: Notify::new(),
@@ -67,8 +70,10 @@ impl Calls {
         self.closed.notify_waiters();
         // All permits at once: the last end of a write has ended.
         let all = u32::try_from(self.settings.max_endings).unwrap_or(u32::MAX);
-        // The semaphore is never closed, so this is always granted.
+        // The semaphores are never closed, so this is always granted. An end may begin a redelivery,
+        // so the ends are waited for first.
         let _ = self.endings.acquire_many(all).await;
+        let _ = self.redeliveries.acquire_many(all).await;
         self.pools.close();
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -18,7 +19,14 @@ type Id = (Key, Generation);
 /// The flights under way; as many as calls that are loading, no more.
 #[derive(Debug, Default)]
 pub struct Flights {
-    flights: Mutex<HashMap<Id, Arc<Flight>>>,
+    flights: Mutex<HashMap<Id, Seats>>,
+}
+
+/// A flight and how many calls have a seat in it, counted under the map's lock.
+#[derive(Debug)]
+struct Seats {
+    flight: Arc<Flight>,
+    taken: usize,
 }
 
 #[derive(Debug)]
@@ -52,8 +60,17 @@ pub enum Seat {
 }
 
 impl Flights {
-    /// Takes a seat in the flight for `key`; waits for its end if another call leads it.
-    pub async fn board(self: &Arc<Self>, key: &Key, generation: Generation) -> Seat {
+    /// Takes a seat in the flight for `key`; waits up to `patience` for its end if another call leads
+    /// it.
+    ///
+    /// The wait has a bound because a leader may be a future that nobody polls at the moment, even
+    /// one that waits for this very call.
+    pub async fn board(
+        self: &Arc<Self>,
+        key: &Key,
+        generation: Generation,
+        patience: Duration,
+    ) -> Seat {
         let id = (key.clone(), generation);
         let (flight, leads) = self.join(&id);
         // The guard is made before the first await, so a call that is dropped while it waits leaves
@@ -63,7 +80,11 @@ impl Flights {
             id,
             flight,
         };
-        if leads || passenger.flight.my_turn().await {
+        let turn = leads || {
+            let waiting = tokio::time::timeout(patience, passenger.flight.my_turn());
+            waiting.await.unwrap_or(false)
+        };
+        if turn {
             return Seat::Lead(Baton { passenger });
         }
         let state = passenger.flight.state();
@@ -75,18 +96,23 @@ impl Flights {
 
     fn join(&self, id: &Id) -> (Arc<Flight>, bool) {
         let mut flights = self.flights();
-        if let Some(flight) = flights.get(id) {
-            return (Arc::clone(flight), false);
+        if let Some(seats) = flights.get_mut(id) {
+            seats.taken += 1;
+            return (Arc::clone(&seats.flight), false);
         }
         let flight = Arc::new(Flight {
             state: Mutex::new(State::Led),
             changed: Notify::new(),
         });
-        flights.insert(id.clone(), Arc::clone(&flight));
+        let seats = Seats {
+            flight: Arc::clone(&flight),
+            taken: 1,
+        };
+        flights.insert(id.clone(), seats);
         (flight, true)
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<Id, Arc<Flight>>> {
+    fn flights(&self) -> MutexGuard<'_, HashMap<Id, Seats>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -130,11 +156,14 @@ struct Passenger {
 impl Drop for Passenger {
     fn drop(&mut self) {
         let mut flights = self.flights.flights();
-        // Seats are taken under this lock, so the count is exact: the map's and ours.
-        let last = Arc::strong_count(&self.flight) <= 2;
-        let ours = (flights.get(&self.id)).is_some_and(|it| Arc::ptr_eq(it, &self.flight));
-        if last && ours {
-            flights.remove(&self.id);
+        let Some(seats) = flights.get_mut(&self.id) else {
+            return; // it ended
+        };
+        if Arc::ptr_eq(&seats.flight, &self.flight) {
+            seats.taken -= 1;
+            if seats.taken == 0 {
+                flights.remove(&self.id);
+            }
         }
     }
 }
@@ -189,6 +218,7 @@ mod tests {
     use crate::terms::key::KeyWriter;
     use futures_util::FutureExt;
 
+    const PATIENCE: Duration = Duration::from_secs(3600);
     const CALL: CachedCall = CachedCall::new(ReadCall::new(Name::new("A", "a")), "A::a");
 
     fn key() -> Key {
@@ -196,7 +226,10 @@ mod tests {
     }
 
     async fn lead(flights: &Arc<Flights>, generation: u64) -> Baton {
-        match flights.board(&key(), Generation(generation)).await {
+        match flights
+            .board(&key(), Generation(generation), PATIENCE)
+            .await
+        {
             Seat::Lead(baton) => baton,
             other => panic!("expected to lead, got {other:?}"),
         }
@@ -207,7 +240,7 @@ mod tests {
         let flights = Arc::<Flights>::default();
         let baton = lead(&flights, 0).await;
         let key = key();
-        let waiting = flights.board(&key, Generation(0));
+        let waiting = flights.board(&key, Generation(0), PATIENCE);
         let landing = async { baton.land(Arc::new(7i32), Source::L2) };
         let (seat, ()) = tokio::join!(biased; waiting, landing);
         assert!(
@@ -221,8 +254,8 @@ mod tests {
         let flights = Arc::<Flights>::default();
         let baton = lead(&flights, 0).await;
         let key = key();
-        let mut first = Box::pin(flights.board(&key, Generation(0)));
-        let mut second = Box::pin(flights.board(&key, Generation(0)));
+        let mut first = Box::pin(flights.board(&key, Generation(0), PATIENCE));
+        let mut second = Box::pin(flights.board(&key, Generation(0), PATIENCE));
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
         drop(baton);
@@ -240,8 +273,8 @@ mod tests {
         let flights = Arc::<Flights>::default();
         let baton = lead(&flights, 0).await;
         let key = key();
-        let mut first = Box::pin(flights.board(&key, Generation(0)));
-        let mut second = Box::pin(flights.board(&key, Generation(0)));
+        let mut first = Box::pin(flights.board(&key, Generation(0), PATIENCE));
+        let mut second = Box::pin(flights.board(&key, Generation(0), PATIENCE));
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
         drop(baton);
@@ -263,8 +296,38 @@ mod tests {
         let flights = Arc::<Flights>::default();
         let baton = lead(&flights, 0).await;
         let key = key();
-        let waiting = flights.board(&key, Generation(0));
+        let waiting = flights.board(&key, Generation(0), PATIENCE);
         let (seat, ()) = tokio::join!(biased; waiting, async { baton.fail() });
         assert!(matches!(seat, Seat::Alone));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_leader_that_nobody_polls_loads_alone() {
+        let flights = Arc::<Flights>::default();
+        let _baton = lead(&flights, 0).await;
+        let key = key();
+        let seat = flights.board(&key, Generation(0), Duration::ZERO).await;
+        assert!(matches!(seat, Seat::Alone));
+    }
+
+    #[test]
+    fn calls_that_leave_at_once_leave_no_flight() {
+        let flights = Arc::<Flights>::default();
+        let key = key();
+        for _ in 0..2000 {
+            let leader = flights.board(&key, Generation(0), PATIENCE).now_or_never();
+            let (flight, leads) = flights.join(&(key.clone(), Generation(0)));
+            assert!(!leads && leader.is_some());
+            let waiting = Passenger {
+                flights: Arc::clone(&flights),
+                id: (key.clone(), Generation(0)),
+                flight,
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(move || drop(leader));
+                scope.spawn(move || drop(waiting));
+            });
+            assert!(flights.flights().is_empty());
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use moka::sync::Cache;
 
-use crate::cache::AnyValue;
+use crate::cache::{AnyValue, Generation};
 use crate::terms::cacheable::Cacheable;
 use crate::terms::clock::{Clock, Moment};
 use crate::terms::key::Key;
@@ -27,6 +27,7 @@ pub struct Local {
 #[derive(Clone)]
 struct Entry {
     value: AnyValue,
+    generation: Generation,
     until: Moment,
     weight: u32,
 }
@@ -53,10 +54,13 @@ impl Local {
         }
     }
 
-    /// The answer under `key`, cloned.
-    pub fn get<T: Cacheable>(&self, key: &Key) -> Option<T> {
+    /// The answer under `key`, cloned, if it was loaded in the key's `current` generation.
+    ///
+    /// This comparison, not the removal, is what an invalidation rests on: an entry may be inserted
+    /// at any moment by a load that has just been overtaken.
+    pub fn get<T: Cacheable>(&self, key: &Key, current: Generation) -> Option<T> {
         let entry = self.entries.get(key)?;
-        if self.clock.now() >= entry.until {
+        if entry.generation != current || self.clock.now() >= entry.until {
             return None;
         }
         // Two methods that wrongly share a name are told apart by their types at least.
@@ -64,10 +68,18 @@ impl Local {
     }
 
     /// Keeps `value`, whose encoding has `weight` bytes, for `ttl` but no longer than L1 may.
-    pub fn insert(&self, key: Key, value: AnyValue, weight: usize, ttl: Duration) {
+    pub fn insert(
+        &self,
+        key: Key,
+        generation: Generation,
+        value: AnyValue,
+        weight: usize,
+        ttl: Duration,
+    ) {
         let weight = weight + key.arguments().len() + OVERHEAD;
         let entry = Entry {
             value,
+            generation,
             until: self.clock.now().after(ttl.min(self.longest)),
             weight: u32::try_from(weight).unwrap_or(u32::MAX),
         };

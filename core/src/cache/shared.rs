@@ -20,11 +20,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, RedisResult, Script, ScriptInvocation};
+use redis::{Client, RedisResult, Script, ScriptInvocation};
 use sha2::{Digest, Sha256};
 
 use crate::rules::breaker::{Breaker, Limits};
-use crate::terms::clock::{Clock, Moment};
+use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::fingerprint::Fingerprint;
 use crate::terms::key::Key;
@@ -43,7 +43,13 @@ const BATCH: usize = 500;
 
 /// Stores an entry if the key's generation is still the one that was seen, and keeps the hash as
 /// long as its longest-lived entry.
+///
+/// Redis forgets an invalidation after a while. A fill that saw the key longer ago than half of that
+/// might have missed one that is forgotten by now, so it is refused, by Redis's own clock: the
+/// command may have lain in a socket since it was sent.
 const FILL: &str = r"
+local now = redis.call('TIME')
+if now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[5] > tonumber(ARGV[6]) then return 0 end
 if (redis.call('HGET', KEYS[1], 'g') or '') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
@@ -74,15 +80,14 @@ pub struct Shared {
 #[derive(Debug, Clone)]
 pub struct SharedGeneration {
     mark: Vec<u8>,
-    at: Moment,
+    /// When it was seen, in milliseconds of Redis's clock.
+    at_ms: u64,
 }
 
-impl SharedGeneration {
-    /// When Redis was asked.
-    pub fn at(&self) -> Moment {
-        self.at
-    }
-}
+/// Seconds and microseconds, as TIME tells them.
+type Time = (u64, u64);
+/// A key's generation and entry.
+type Hash = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// Redis's answer about a key.
 #[derive(Debug)]
@@ -141,20 +146,17 @@ impl Shared {
 
     /// Looks `key` up. `None`: Redis did not answer.
     pub async fn find(&self, key: &Key, shape: Fingerprint) -> Option<Found> {
-        let at = self.clock.now();
-        let mut command = Cmd::new();
-        command
-            .arg("HMGET")
-            .arg(self.name(key)?)
-            .arg("g")
-            .arg(field(shape));
-        let (mark, bytes): (Option<Vec<u8>>, Option<Vec<u8>>) = self
-            .bounded(async |mut m| command.query_async(&mut m).await)
+        let name = self.name(key)?;
+        let mut asked = redis::pipe();
+        asked.cmd("TIME");
+        asked.cmd("HMGET").arg(name).arg("g").arg(field(shape));
+        let (now, (mark, bytes)): (Time, Hash) = self
+            .bounded(async |mut m| asked.query_async(&mut m).await)
             .await?;
         Some(Found {
             generation: SharedGeneration {
                 mark: mark.unwrap_or_default(),
-                at,
+                at_ms: now.0.saturating_mul(1000) + now.1 / 1000,
             },
             bytes,
         })
@@ -174,7 +176,9 @@ impl Shared {
         call.arg(&seen.mark)
             .arg(field(shape))
             .arg(entry)
-            .arg(milliseconds(ttl));
+            .arg(milliseconds(ttl))
+            .arg(seen.at_ms)
+            .arg(milliseconds(self.settings.invalidation_memory / 2));
         // Whether it was stored or refused makes no difference to the caller.
         let _: Option<i64> = self.run(&call).await;
     }

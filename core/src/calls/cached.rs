@@ -35,7 +35,7 @@ impl Calls {
         if self.has_running_write() {
             // Inside a transaction the cache is neither read nor filled.
             self.say_read_in_write(name);
-            return self.load(&call.read, body).await.0;
+            return self.load(&call.read, body).await.output;
         }
         if let Some(answer) = self.cache.near(&key) {
             Route::report(name, Reason::Cached, 0, || Source::L1);
@@ -54,13 +54,13 @@ impl Calls {
         let name = call.read.name;
         let baton = match self.cache.board(&key).await {
             Seat::Lead(baton) => baton,
-            Seat::Alone => return self.load(&call.read, body).await.0,
+            Seat::Alone => return self.load(&call.read, body).await.output,
             Seat::Landed(value, source) => match value.downcast_ref::<Answer<B>>() {
                 Some(answer) => {
                     Route::report(name, Reason::Joined, 0, || source);
                     return Outcome::from_result(Ok(answer.clone()));
                 }
-                None => return self.load(&call.read, body).await.0,
+                None => return self.load(&call.read, body).await.output,
             },
         };
         // The flight before ours may have landed between our look and our seat.
@@ -79,15 +79,15 @@ impl Calls {
             }
             Far::Miss(seen) => seen,
         };
-        let (output, source) = self.load(&call.read, body).await;
-        match (output.answer(), source) {
-            (Some(answer), Some(source)) => {
+        let loaded = self.load(&call.read, body).await;
+        match (loaded.output.answer(), loaded.source) {
+            (Some(answer), Some(source)) if loaded.whole => {
                 self.keep(call, &key, baton, seen, answer, source).await;
             }
             // Errors belong to one caller and are never kept.
             _ => baton.fail(),
         }
-        output
+        loaded.output
     }
 
     /// Keeps a loaded answer: L1, then everybody who waits, then L2.

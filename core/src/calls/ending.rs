@@ -7,7 +7,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::calls::Calls;
@@ -46,14 +48,13 @@ impl Calls {
         lease: Lease,
         invalidations: Invalidations,
     ) -> Result<(), Ended> {
-        let keys = match invalidations.into_keys() {
-            Ok(keys) => keys,
-            Err(error) => {
-                // Nothing is committed whose effects cannot be told; the lease's end rolls back.
-                drop(lease);
-                return Err(Ended::Failed(error));
-            }
-        };
+        if invalidations.is_over() {
+            // Nothing is committed whose effects cannot be told; the lease's end rolls back.
+            drop(lease);
+            let limit = self.settings.max_invalidations;
+            return Err(Ended::Failed(Error::too_many_invalidations(limit, true)));
+        }
+        let keys = invalidations.into_keys();
         let permit = self.permit().await;
         let calls = Arc::clone(self);
         // Spawned so that it outlives the caller; bounded by the permits.
@@ -67,39 +68,45 @@ impl Calls {
         })
     }
 
+    /// The end itself; `_permit` lives as long.
     async fn finish(
         self: &Arc<Self>,
         name: Name,
         mut lease: Lease,
         keys: Vec<Key>,
-        permit: OwnedSemaphorePermit,
+        _permit: OwnedSemaphorePermit,
     ) -> Result<(), Ended> {
         match lease.commit().await {
             Ok(committed) => {
                 lease.give_back();
                 self.note_position(committed.position);
-                self.deliver(keys, permit).await;
+                self.deliver(keys).await;
                 Ok(())
             }
             Err(NotCommitted::RolledBack(error)) => {
                 lease.give_back();
                 Err(conflict_or_failure(error))
             }
-            Err(NotCommitted::AbortedByBody) => {
-                lease.give_back();
-                Err(Ended::Failed(Error::aborted_by_body(name)))
+            // What such a body did to its connection is not for the next one to find: in both cases
+            // the lease's end closes it.
+            Err(NotCommitted::AbortedByBody) => Err(Ended::Failed(Error::aborted_by_body(name))),
+            Err(NotCommitted::EndedByBody) => {
+                self.deliver(keys).await;
+                Err(Ended::Failed(Error::ended_by_body(name)))
             }
             Err(NotCommitted::Unknown { xid, source }) => {
+                let born = lease.incarnation().clone();
                 drop(lease);
                 let refusal = self.cache.refuse_undecided(&keys);
                 self.cache.invalidate_near(&keys);
+                let deadline = self.settings.outcome_deadline;
                 let fate = match xid {
-                    Some(xid) => self.pools.fate(xid, self.settings.outcome_deadline).await,
+                    Some(xid) => self.pools.fate(xid, &born, deadline).await,
                     None => Fate::Unknown,
                 };
                 tracing::warn!(call = %name, ?fate, error = %source, "connection lost during COMMIT");
                 if fate != Fate::RolledBack {
-                    self.deliver(keys, permit).await;
+                    self.deliver(keys).await;
                 }
                 drop(refusal);
                 match fate {
@@ -113,7 +120,7 @@ impl Calls {
 
     /// Delivers invalidations: this process's L1, then Redis, then L1 again, because in between an
     /// old answer could have come back from Redis.
-    async fn deliver(self: &Arc<Self>, keys: Vec<Key>, permit: OwnedSemaphorePermit) {
+    async fn deliver(self: &Arc<Self>, keys: Vec<Key>) {
         if keys.is_empty() {
             return;
         }
@@ -124,6 +131,10 @@ impl Calls {
         if delivered {
             return;
         }
+        let Ok(permit) = Arc::clone(&self.redeliveries).try_acquire_owned() else {
+            undelivered(keys.len());
+            return;
+        };
         tracing::warn!(
             keys = keys.len(),
             "Redis did not acknowledge an invalidation; it is tried again in the background, and \
@@ -168,11 +179,7 @@ impl Calls {
             }
         };
         if !delivered {
-            tracing::error!(
-                keys = keys.len(),
-                "an invalidation was not delivered to Redis; old answers may be served until their \
-                 time to live is over"
-            );
+            undelivered(keys.len());
         }
     }
 
@@ -192,14 +199,24 @@ impl Calls {
         }
     }
 
-    /// The declared keys of a write without a transaction.
-    pub fn unfinished(self: &Arc<Self>, name: Name) -> Unfinished {
+    /// The declared keys of a write without a transaction. The permit is taken before the body runs,
+    /// so that shutdown waits for this write from its beginning.
+    pub async fn unfinished(self: &Arc<Self>, name: Name) -> Unfinished {
         Unfinished {
+            permit: Some(self.permit().await),
             calls: Arc::clone(self),
             name,
-            invalidations: Some(Invalidations::with_limit(self.settings.max_invalidations)),
+            invalidations: Invalidations::with_limit(self.settings.max_invalidations),
         }
     }
+}
+
+fn undelivered(keys: usize) {
+    tracing::error!(
+        keys,
+        "an invalidation was not delivered to Redis; old answers may be served until their time to \
+         live is over"
+    );
 }
 
 fn conflict_or_failure(error: QueryError) -> Ended {
@@ -215,58 +232,60 @@ fn conflict_or_failure(error: QueryError) -> Ended {
 /// it is dropped.
 #[derive(Debug)]
 pub struct Unfinished {
+    /// `None` once the invalidations were handed on.
+    permit: Option<OwnedSemaphorePermit>,
     calls: Arc<Calls>,
     name: Name,
-    /// `None` once they were handed on.
-    invalidations: Option<Invalidations>,
+    invalidations: Invalidations,
 }
 
 impl Unfinished {
     /// Where the body declares.
     pub fn invalidations(&mut self) -> &mut Invalidations {
-        self.invalidations.get_or_insert_default()
+        &mut self.invalidations
     }
 
     /// The body has come to its end.
+    ///
+    /// Its connection is not given back: it may have opened a transaction or set anything, and such
+    /// writes (`VACUUM`, an index built concurrently) are rare enough to open another one.
     pub async fn end(mut self, mut lease: Lease) -> Result<()> {
-        if let Some(position) = lease.position().await {
-            self.calls.note_position(Some(position));
-        }
+        let position = lease.position().await;
+        self.calls.note_position(position);
         drop(lease);
-        match self.hand_on() {
-            Ok(Some(task)) => {
-                // A failed task is the runtime going down; there is nobody left to tell.
-                let _ = task.await;
-                Ok(())
-            }
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
+        let over = self.invalidations.is_over();
+        if let Some(task) = self.hand_on() {
+            // A failed task is the runtime going down; there is nobody left to tell.
+            let _ = task.await;
         }
+        if over {
+            let limit = self.calls.settings.max_invalidations;
+            return Err(Error::too_many_invalidations(limit, false));
+        }
+        Ok(())
     }
 
-    fn hand_on(&mut self) -> Result<Option<tokio::task::JoinHandle<()>>> {
-        let Some(invalidations) = self.invalidations.take() else {
-            return Ok(None);
-        };
-        let keys = invalidations.into_keys()?;
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return Ok(None);
+    fn hand_on(&mut self) -> Option<JoinHandle<()>> {
+        let permit = self.permit.take()?;
+        let keys = std::mem::take(&mut self.invalidations).into_keys();
+        if keys.is_empty() {
+            return None;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::error!(call = %self.name, "invalidations of a dropped write are lost");
+            return None;
         };
         let calls = Arc::clone(&self.calls);
         // Spawned so that it outlives the caller; bounded by the permits.
-        Ok((!keys.is_empty()).then(|| {
-            runtime.spawn(async move {
-                let permit = calls.permit().await;
-                calls.deliver(keys, permit).await;
-            })
+        Some(runtime.spawn(async move {
+            calls.deliver(keys).await;
+            drop(permit);
         }))
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Err(error) = self.hand_on() {
-            tracing::error!(call = %self.name, %error, "invalidations of a dropped write are lost");
-        }
+        self.hand_on();
     }
 }

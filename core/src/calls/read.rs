@@ -15,17 +15,28 @@ use crate::terms::call::ReadCall;
 use crate::terms::outcome::Outcome;
 use crate::terms::route::{Route, Source};
 
+/// What a load brought.
+pub struct Loaded<T> {
+    /// The body's outcome.
+    pub output: T,
+    /// The node that answered last, if one did.
+    pub source: Option<Source>,
+    /// Whether no query of it was cut short by its connection, by a conflict or by the body: an `Ok`
+    /// made up from such a query's error is nothing to keep.
+    pub whole: bool,
+}
+
 impl Calls {
     /// Answers a read from the database.
     pub async fn read<B: ReadBody>(&self, call: &ReadCall, body: B) -> B::Output {
         if self.has_running_write() {
             self.say_read_in_write(call.name);
         }
-        self.load(call, body).await.0
+        self.load(call, body).await.output
     }
 
     /// The answer, and who gave it.
-    pub async fn load<B: ReadBody>(&self, call: &ReadCall, body: B) -> (B::Output, Option<Source>) {
+    pub async fn load<B: ReadBody>(&self, call: &ReadCall, body: B) -> Loaded<B::Output> {
         let span = tracing::debug_span!(
             "call",
             call = %call.name, layer = "database", node = Empty, reason = Empty, attempts = Empty
@@ -36,17 +47,19 @@ impl Calls {
         journey.instrument(span).await
     }
 
-    async fn load_from_node<B: ReadBody>(
-        &self,
-        call: &ReadCall,
-        mut body: B,
-    ) -> (B::Output, Option<Source>) {
+    async fn load_from_node<B: ReadBody>(&self, call: &ReadCall, mut body: B) -> Loaded<B::Output> {
         let mut tour = self.pools.tour();
         let mut attempts = 0;
         loop {
             let mut lease = match tour.next().await {
                 Ok(lease) => lease,
-                Err(error) => return (Outcome::failed(error), None),
+                Err(error) => {
+                    return Loaded {
+                        output: Outcome::failed(error),
+                        source: None,
+                        whole: false,
+                    };
+                }
             };
             attempts += 1;
             // The arguments once more, while there is somebody else to ask.
@@ -60,7 +73,7 @@ impl Calls {
                 .around(body.run(&mut ReadConn::new(lease.raw())))
                 .await;
             let failed = output.answer().is_none();
-            let left = lease.settle(failed).await;
+            let left = lease.settle().await;
             // Only the connection's failure and another transaction's conflict run a body again,
             // never an error of the query's or the user's own.
             if let (true, Left::Broken | Left::Conflict, Some(again)) = (failed, left, spare) {
@@ -75,7 +88,11 @@ impl Calls {
                 .record("attempts", attempts);
             let source = Source::Node(Arc::clone(node));
             Route::report(call.name, tour.reason(), attempts, || source.clone());
-            return (output, Some(source));
+            return Loaded {
+                output,
+                source: Some(source),
+                whole: left == Left::Sound,
+            };
         }
     }
 }

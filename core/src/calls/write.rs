@@ -75,14 +75,13 @@ impl Calls {
         call: &WriteCall,
         body: B,
     ) -> B::Output {
+        let mut unfinished = self.unfinished(call.name).await;
         let mut lease = match self.pools.write().await {
             Ok(lease) => lease,
             Err(error) => return Outcome::failed(error),
         };
-        let mut unfinished = self.unfinished(call.name);
         let output = self.run(&mut lease, unfinished.invalidations(), body).await;
         let failed = output.answer().is_none();
-        lease.settle(failed).await;
         let ended = unfinished.end(lease).await;
         Route::report(call.name, Reason::Write, 1, primary);
         match ended {
@@ -108,7 +107,7 @@ impl Calls {
         let Err(error) = lease.begin(call.begin()).await else {
             return Ok(lease);
         };
-        if lease.settle(true).await != Left::Broken {
+        if lease.settle().await != Left::Broken {
             return Err(error.into());
         }
         // The pool lent a connection whose end it had not heard of yet. Nothing was done on it, so a
@@ -133,7 +132,7 @@ async fn roll_back(mut lease: Lease) -> Left {
     }
     // If this fails the connection is broken, and `settle` says so.
     let _ = lease.roll_back().await;
-    lease.settle(true).await
+    lease.settle().await
 }
 
 fn primary() -> Source {

@@ -1,12 +1,12 @@
 //! COMMIT, with what must be known before it and after it, in one round trip.
 //!
-//! Three messages leave together. `pg_current_xact_id_if_assigned()` fails if a statement of the
-//! transaction had failed and the body swallowed that: PostgreSQL answers such a COMMIT with a
-//! rollback and no error, and diesel-async would report success. Its answer, the transaction's id,
-//! lets an outcome that gets lost be asked for. Then COMMIT, and behind it the position in the log,
-//! which includes the commit (before it, it would not).
+//! Four messages leave together. `pg_current_xact_id_if_assigned()` tells the transaction's id, by which
+//! an outcome that gets lost can be asked for. A SAVEPOINT fails if a statement of the transaction had
+//! failed and the body swallowed that, or if the body ended the transaction itself: PostgreSQL answers
+//! COMMIT in either case without an error, and diesel-async would report success. Then COMMIT, and
+//! behind it the position in the log, which includes the commit (before it, it would not).
 //!
-//! Each has its own Sync, so the server answers the first before it works on the second, even where
+//! Each has its own Sync, so the server answers the first before it works on the next, even where
 //! COMMIT hangs in synchronous replication.
 
 use diesel::connection::{CacheSize, Instrumentation};
@@ -39,6 +39,8 @@ pub enum NotCommitted {
     RolledBack(Error),
     /// The server rolled back because a statement had failed, which the body did not report.
     AbortedByBody,
+    /// The body ended the transaction by SQL of its own; what of it is committed nobody knows.
+    EndedByBody,
     /// The connection was lost before the answer.
     Unknown {
         /// The transaction's id, if the server had answered that far.
@@ -59,22 +61,35 @@ impl Lease {
         let mut committing = Committing {
             raw: self.raw(),
             xid: Err(Error::NotInTransaction),
+            savepoint: Err(Error::NotInTransaction),
             position: Err(Error::NotInTransaction),
         };
         let commit = AnsiTransactionManager::commit_transaction(&mut committing).await;
-        let (xid, position) = (committing.xid, committing.position);
-        match (commit, xid) {
-            (Ok(()), Ok(xid)) => Ok(Committed {
-                position: xid.and(position.ok()),
+        let Committing {
+            xid,
+            savepoint,
+            position,
+            ..
+        } = committing;
+        let Err(error) = commit else {
+            return match (savepoint, xid) {
+                (Ok(()), xid) => Ok(Committed {
+                    position: xid.ok().flatten().and(position.ok()),
+                }),
+                (Err(_), Err(_)) => Err(NotCommitted::AbortedByBody),
+                (Err(_), Ok(_)) => Err(NotCommitted::EndedByBody),
+            };
+        };
+        if !self.lost_with(&error).await {
+            return Err(NotCommitted::RolledBack(error));
+        }
+        match (savepoint, xid) {
+            // It had changed nothing, so nothing got lost with the answer.
+            (Ok(()), Ok(None)) => Ok(Committed { position: None }),
+            (_, xid) => Err(NotCommitted::Unknown {
+                xid: xid.ok().flatten(),
+                source: error,
             }),
-            (Ok(()), Err(_)) => Err(NotCommitted::AbortedByBody),
-            (Err(error), xid) => {
-                if self.lost_with(&error).await {
-                    let xid = xid.ok().flatten();
-                    return Err(NotCommitted::Unknown { xid, source: error });
-                }
-                Err(NotCommitted::RolledBack(error))
-            }
         }
     }
 
@@ -108,6 +123,7 @@ impl Lease {
 struct Committing<'a> {
     raw: &'a mut AsyncPgConnection,
     xid: QueryResult<Option<Xid>>,
+    savepoint: QueryResult<()>,
     position: QueryResult<Position>,
 }
 
@@ -116,14 +132,17 @@ impl SimpleAsyncConnection for Committing<'_> {
         if sql != "COMMIT" {
             return self.raw.batch_execute(sql).await;
         }
-        let (mut first, mut second, mut third) = (&*self.raw, &*self.raw, &*self.raw);
+        let conn = &*self.raw;
+        let (mut first, mut second, mut third, mut fourth) = (conn, conn, conn, conn);
         // `join!` polls in this order first, and each sends its message in its first poll.
-        let (xid, commit, position) = tokio::join!(
+        let (xid, savepoint, commit, position) = tokio::join!(
             biased;
             current_xid(&mut first),
-            second.batch_execute(sql),
-            current_position(&mut third),
+            second.batch_execute("SAVEPOINT manifold_end"),
+            third.batch_execute(sql),
+            current_position(&mut fourth),
         );
+        self.savepoint = savepoint;
         self.xid = xid;
         self.position = position;
         commit

@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::dsl::sql;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio_postgres::NoTls;
@@ -95,6 +96,32 @@ pub struct Identity {
     pub system: i64,
     /// The database.
     pub database: String,
+    /// The schemas that its `search_path` finds tables in: the same query means other tables in
+    /// others.
+    pub schemas: String,
+}
+
+/// From one start of the server, or its recovery from a crash, to the next. `None`: the role may not
+/// see it (it needs `pg_monitor`).
+///
+/// It is when the checkpointer was started: a crash of one backend restarts that, too, while
+/// `pg_postmaster_start_time()` stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incarnation(Option<String>);
+
+impl Incarnation {
+    /// Whether both are known, and one.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.is_some() && self == other
+    }
+}
+
+/// A connection that was just opened.
+pub struct Opened {
+    conn: AsyncPgConnection,
+    incarnation: Incarnation,
+    /// Whom it reaches.
+    pub identity: Identity,
 }
 
 /// What a connection is for.
@@ -109,6 +136,8 @@ pub enum Session {
 /// An open connection and how long it may live.
 pub struct Link {
     pub conn: AsyncPgConnection,
+    /// The server's, when the connection was opened; as long as it is open, the server's still.
+    pub incarnation: Incarnation,
     lifetime: Duration,
 }
 
@@ -147,7 +176,7 @@ impl Connector {
     }
 
     /// Opens a connection within the connect timeout and asks it who it is.
-    pub async fn connect(&self) -> Result<(AsyncPgConnection, Identity), ConnectError> {
+    pub async fn connect(&self) -> Result<Opened, ConnectError> {
         let limit = self.settings.connect_timeout;
         tokio::time::timeout(limit, self.connect_unbounded())
             .await
@@ -160,7 +189,7 @@ impl Connector {
             })
     }
 
-    async fn connect_unbounded(&self) -> Result<(AsyncPgConnection, Identity), ConnectError> {
+    async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
         let (client, connection) = (self.endpoint.config)
             .connect(NoTls)
             .await
@@ -168,15 +197,22 @@ impl Connector {
         let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection)
             .await
             .map_err(|error| ConnectError::setup(&self.endpoint, error))?;
-        let identity = self
+        let (identity, incarnation) = self
             .set_up(&mut conn)
             .await
             .map_err(|error| ConnectError::setup(&self.endpoint, error))?;
         self.check(&identity)?;
-        Ok((conn, identity))
+        Ok(Opened {
+            conn,
+            incarnation,
+            identity,
+        })
     }
 
-    async fn set_up(&self, conn: &mut AsyncPgConnection) -> diesel::QueryResult<Identity> {
+    async fn set_up(
+        &self,
+        conn: &mut AsyncPgConnection,
+    ) -> diesel::QueryResult<(Identity, Incarnation)> {
         let read_only = self.session == Session::Read;
         let timeout = self.settings.statement_timeout.as_millis();
         conn.batch_execute(&format!(
@@ -188,17 +224,21 @@ impl Connector {
             // standby is no primary.
             queries::prepare(conn).await?;
         }
-        let system = diesel::dsl::sql::<Nullable<BigInt>>(
-            "(SELECT system_identifier FROM pg_control_system())",
+        let system = sql::<Nullable<BigInt>>("(SELECT system_identifier FROM pg_control_system())");
+        let schemas = sql::<Text>("array_to_string(current_schemas(false), ',')");
+        let incarnation = sql::<Nullable<Text>>(
+            "(SELECT backend_start::text FROM pg_stat_activity WHERE backend_type = 'checkpointer')",
         );
-        let (system, database): (Option<i64>, String) =
-            diesel::select((system, current_database()))
+        let (system, database, schemas, incarnation): (Option<i64>, String, String, _) =
+            diesel::select((system, current_database(), schemas, incarnation))
                 .get_result(conn)
                 .await?;
-        Ok(Identity {
+        let identity = Identity {
             system: system.unwrap_or_default(),
             database,
-        })
+            schemas,
+        };
+        Ok((identity, Incarnation(incarnation)))
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
@@ -206,12 +246,14 @@ impl Connector {
             Some(expected) if expected != found => Err(ConnectError::new(
                 Class::Foreign,
                 format!(
-                    "{} is another database: system identifier {} and database `{}`, where the primary has {} and `{}`",
+                    "{} is another database: system identifier {}, database `{}`, schemas `{}`, where the primary has {}, `{}` and `{}`",
                     self.endpoint.address,
                     found.system,
                     found.database,
+                    found.schemas,
                     expected.system,
                     expected.database,
+                    expected.schemas,
                 ),
                 None,
             )),
@@ -225,13 +267,17 @@ impl Manager for Connector {
     type Error = ConnectError;
 
     async fn create(&self) -> Result<Link, ConnectError> {
-        let (conn, _) = self.connect().await?;
+        let opened = self.connect().await?;
         // Up to a tenth less, so that connections opened together are not replaced together.
         let lifetime = self
             .settings
             .max_lifetime
             .mul_f64(1.0 - 0.1 * dice::fraction());
-        Ok(Link { conn, lifetime })
+        Ok(Link {
+            conn: opened.conn,
+            incarnation: opened.incarnation,
+            lifetime,
+        })
     }
 
     async fn recycle(&self, link: &mut Link, metrics: &Metrics) -> RecycleResult<ConnectError> {

@@ -11,13 +11,15 @@ use std::time::Instant;
 
 use deadpool::managed::Object;
 use diesel::QueryResult;
+use diesel::connection::CacheSize;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
-    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
+    TransactionManager,
 };
 use tokio_postgres::NoTls;
 
-use crate::pools::connect::Link;
+use crate::pools::connect::{Incarnation, Link};
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
 
@@ -26,8 +28,11 @@ use crate::terms::notes::Notes;
 pub enum Left {
     /// In order.
     Sound,
-    /// In order, but another transaction made it fail (SQLSTATE 40001).
+    /// In order, but another transaction made a query fail (SQLSTATE 40001).
     Conflict,
+    /// With a query that it dropped half way, or one that failed for a reason which diesel does not
+    /// tell apart.
+    Doubtful,
     /// Broken: what it answered, if it failed, is the connection's fault.
     Broken,
 }
@@ -83,22 +88,24 @@ impl Lease {
         }
     }
 
-    /// The body has come to its end, with or without `failure`: finds out how it left the
-    /// connection, which goes back to its pool if it is in order.
-    pub async fn settle(&mut self, failure: bool) -> Left {
+    /// The body has come to its end: finds out how it left the connection, which goes back to its pool
+    /// if it is in order.
+    pub async fn settle(&mut self) -> Left {
         let notes = Arc::clone(&self.notes);
         let lost = notes.has_lost_connection()
             || self.raw().is_broken()
             // A shutdown of the server reaches us as an error that diesel does not tell apart, a
             // moment before the connection closes. So on an unknown error the connection is asked.
-            || (failure && notes.has_unknown() && self.ping().await.is_err());
+            || (notes.has_unknown() && self.ping().await.is_err());
         if lost {
             self.node.broke();
             return Left::Broken;
         }
         self.in_order = !notes.is_busy();
-        if failure && notes.has_conflict() {
+        if notes.has_conflict() {
             Left::Conflict
+        } else if notes.is_busy() || notes.has_unknown() {
+            Left::Doubtful
         } else {
             Left::Sound
         }
@@ -122,8 +129,19 @@ impl Lease {
         AnsiTransactionManager::rollback_transaction(self.raw()).await
     }
 
+    /// The server's incarnation, as this connection knows it.
+    pub fn incarnation(&self) -> &Incarnation {
+        match &self.loan {
+            Some(loan) => &loan.incarnation,
+            None => unreachable!("the connection is taken out in `drop` only"),
+        }
+    }
+
     /// Says that the connection may go back to its pool.
     pub fn give_back(mut self) {
+        // A body may have turned the statement cache off, which is not for the next one to find.
+        self.raw()
+            .set_prepared_statement_cache_size(CacheSize::Unbounded);
         self.in_order = !self.notes.is_busy() && !self.raw().is_broken();
     }
 }

@@ -110,7 +110,7 @@ impl Node {
             Session::Write => self.writers.as_ref().unwrap_or(&self.readers),
         };
         match pool.manager().connect().await {
-            Ok((_, identity)) => Ok(identity),
+            Ok(opened) => Ok(opened.identity),
             Err(error) => Err(error.into_error(&self.name)),
         }
     }

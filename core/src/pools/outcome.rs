@@ -6,6 +6,7 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use crate::pools::Pools;
+use crate::pools::connect::Incarnation;
 use crate::pools::queries::Xid;
 
 /// The server's word on a transaction.
@@ -24,18 +25,46 @@ pub enum Fate {
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// What `pg_xact_status` said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Committed,
+    Aborted,
+    /// Not decided, or never assigned by this incarnation of the server.
+    Open,
+    /// So old that the server forgot it.
+    Forgotten,
+}
+
+impl Status {
+    /// What that says of our transaction; `None`: nothing yet. `same`: the server that answers has
+    /// not restarted since the transaction.
+    ///
+    /// After a restart an id whose record had not reached the disk is assigned again, to a stranger.
+    /// So "committed" may be the stranger's; "aborted" and "open" still say that ours is not there.
+    const fn fate(self, same: bool) -> Option<Fate> {
+        match (self, same) {
+            (Self::Committed, true) => Some(Fate::Committed),
+            (Self::Aborted, _) | (Self::Open, false) => Some(Fate::RolledBack),
+            (Self::Open, true) => None,
+            (Self::Committed, false) | (Self::Forgotten, _) => Some(Fate::Unknown),
+        }
+    }
+}
+
 impl Pools {
     /// Asks [`pg_xact_status`](https://www.postgresql.org/docs/current/functions-info.html) until it
-    /// has decided, or the deadline is over.
+    /// has decided, or the deadline is over. `born` is the server's incarnation in which the
+    /// transaction ran.
     #[expect(
         clippy::disallowed_methods,
         reason = "it waits for the server, which no clock of ours steps"
     )]
-    pub async fn fate(&self, xid: Xid, deadline: Duration) -> Fate {
+    pub async fn fate(&self, xid: Xid, born: &Incarnation, deadline: Duration) -> Fate {
         let asking = async {
             let mut pause = PAUSE;
             loop {
-                if let Some(fate) = self.ask(xid).await {
+                if let Some(fate) = self.ask(xid, born).await {
                     return fate;
                 }
                 tokio::time::sleep(pause).await;
@@ -48,20 +77,46 @@ impl Pools {
     }
 
     /// `None`: not decided yet, or nobody to ask.
-    async fn ask(&self, xid: Xid) -> Option<Fate> {
+    async fn ask(&self, xid: Xid, born: &Incarnation) -> Option<Fate> {
         let mut lease = self.write().await.ok()?;
+        // An id that was never assigned is an error to `pg_xact_status`, so it is not asked for one
+        // above all that have ended.
         let query = diesel::select(diesel::dsl::sql::<Nullable<Text>>(&format!(
-            "pg_xact_status('{}'::xid8)",
-            xid.get()
+            "CASE WHEN '{xid}'::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'in progress' \
+             ELSE pg_xact_status('{xid}'::xid8) END",
+            xid = xid.get()
         )));
         let status: Option<String> = query.get_result(lease.raw()).await.ok()?;
+        let same = lease.incarnation().is(born);
         lease.give_back();
-        match status.as_deref() {
-            Some("committed") => Some(Fate::Committed),
-            Some("aborted") => Some(Fate::RolledBack),
-            Some(_) => None,
-            // So old that the server forgot it: it was decided long ago, and nobody knows how.
-            None => Some(Fate::Unknown),
+        let status = match status.as_deref() {
+            Some("committed") => Status::Committed,
+            Some("aborted") => Status::Aborted,
+            Some(_) => Status::Open,
+            None => Status::Forgotten,
+        };
+        status.fate(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_server_that_has_not_restarted_is_believed_a_commit() {
+        let table = [
+            (Status::Committed, true, Some(Fate::Committed)),
+            (Status::Committed, false, Some(Fate::Unknown)),
+            (Status::Aborted, true, Some(Fate::RolledBack)),
+            (Status::Aborted, false, Some(Fate::RolledBack)),
+            (Status::Open, true, None),
+            (Status::Open, false, Some(Fate::RolledBack)),
+            (Status::Forgotten, true, Some(Fate::Unknown)),
+            (Status::Forgotten, false, Some(Fate::Unknown)),
+        ];
+        for (status, same, fate) in table {
+            assert_eq!(status.fate(same), fate, "{status:?}, same server: {same}");
         }
     }
 }

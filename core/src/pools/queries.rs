@@ -48,7 +48,6 @@ impl Xid {
 
 /// Runs both position and id query once, so that they are prepared on this connection. Unprepared,
 /// the id would be asked for only after COMMIT had left, and a lost outcome could not be asked for.
-/// (A failed transaction would still be noticed: it refuses the preparation, too.)
 pub async fn prepare(conn: &mut AsyncPgConnection) -> QueryResult<()> {
     current_xid(conn).await?;
     current_position(conn).await?;

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 
 use crate::query::conn::private::Token;
 use crate::query::conn::{CanExecute, QueryConn};
-use crate::query::futures::{Execute, Get, Load, Next, Open, Rows};
+use crate::query::futures::{Execute, First, Get, Load, Open, Rows};
 use crate::query::permission::{RunsOn, kind::Kind};
 
 type RawOf<C> = <C as QueryConn>::Raw;
@@ -93,7 +93,7 @@ pub trait RunQueryDsl<Conn, K: Kind>: Sized {
         Conn: QueryConn,
         Self: RunsOn<Conn, K> + LoadQuery<'query, Conn::Raw, U> + 'query,
     {
-        Rows::new(self.internal_load(conn.__raw(Token)), Next::new)
+        Rows::new(self.internal_load(conn.__raw(Token)), First::new)
     }
 
     /// All rows; the same as `load`, as in diesel.
@@ -125,7 +125,7 @@ pub trait RunQueryDsl<Conn, K: Kind>: Sized {
     {
         Rows::new(
             LimitDsl::limit(self, 1).internal_load(conn.__raw(Token)),
-            Next::new,
+            First::new,
         )
     }
 }

@@ -15,7 +15,7 @@ use crate::terms::notes::Query;
 /// The future of `load` and `get_results`.
 pub type Load<F, S, U> = Rows<F, TryCollect<S, Vec<U>>>;
 /// The future of `get_result` and `first`.
-pub type Get<F, S> = Rows<F, Next<S>>;
+pub type Get<F, S> = Rows<F, First<S>>;
 
 pin_project! {
     /// Opens the rows, then takes what it wants of them.
@@ -159,29 +159,45 @@ where
     }
 }
 
-/// The first row of a stream, or `NotFound`.
+/// The first row of a stream, or `NotFound`. It reads on to the end: rows that still come would keep
+/// the connection busy, and an error behind the first row is the query's, too.
 #[must_use = "a query does nothing unless it is awaited"]
 #[expect(
     missing_debug_implementations,
     reason = "it holds a stream, which prints nothing"
 )]
-pub struct Next<S>(Pin<Box<S>>);
+pub struct First<S: Stream> {
+    rows: Pin<Box<S>>,
+    first: Option<S::Item>,
+}
 
-impl<S> Next<S> {
+impl<S: Stream> First<S> {
     pub(super) fn new(rows: S) -> Self {
-        Self(Box::pin(rows))
+        Self {
+            rows: Box::pin(rows),
+            first: None,
+        }
     }
 }
 
-impl<S, U> Future for Next<S>
+// The first row is moved in and out, never pinned.
+impl<S: Stream> Unpin for First<S> {}
+
+impl<S, U> Future for First<S>
 where
     S: Stream<Item = QueryResult<U>>,
 {
     type Output = QueryResult<U>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let row = ready!(self.0.as_mut().poll_next(cx));
-        Poll::Ready(row.unwrap_or(Err(Error::NotFound)))
+        loop {
+            match ready!(self.rows.as_mut().poll_next(cx)) {
+                None => return Poll::Ready(self.first.take().unwrap_or(Err(Error::NotFound))),
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                Some(row) if self.first.is_none() => self.first = Some(row),
+                Some(Ok(_)) => {}
+            }
+        }
     }
 }
 

@@ -51,8 +51,12 @@ enum Kind {
         name: Name,
         source: Source,
     },
+    EndedByBody {
+        name: Name,
+    },
     TooManyInvalidations {
         limit: usize,
+        rolled_back: bool,
     },
     ShutDown,
 }
@@ -103,8 +107,12 @@ impl Error {
         })
     }
 
-    pub(crate) fn too_many_invalidations(limit: usize) -> Self {
-        Self::new(Kind::TooManyInvalidations { limit })
+    pub(crate) fn ended_by_body(name: Name) -> Self {
+        Self::new(Kind::EndedByBody { name })
+    }
+
+    pub(crate) fn too_many_invalidations(limit: usize, rolled_back: bool) -> Self {
+        Self::new(Kind::TooManyInvalidations { limit, rolled_back })
     }
 
     pub(crate) fn shut_down() -> Self {
@@ -166,6 +174,7 @@ impl Error {
             *self.0,
             Kind::NestedWrite { .. }
                 | Kind::AbortedByBody { .. }
+                | Kind::EndedByBody { .. }
                 | Kind::TooManyInvalidations { .. }
                 | Kind::ShutDown
         )
@@ -198,11 +207,21 @@ impl fmt::Display for Error {
                 "the connection was lost during the COMMIT of `{name}` and the server could not be \
                  asked for the outcome; look whether the write happened before repeating it"
             ),
-            Kind::TooManyInvalidations { limit } => write!(
+            Kind::EndedByBody { name } => write!(
                 f,
-                "one write invalidates more than {limit} keys, so it was rolled back; split it, or \
-                 raise `max_invalidations`"
+                "the body of `{name}` ended its transaction by SQL of its own (COMMIT or ROLLBACK), so \
+                 nobody knows what of it is committed; use `conn.transaction(..)` for a part that may \
+                 fail, or `#[write(transaction = off)]`"
             ),
+            Kind::TooManyInvalidations { limit, rolled_back } => {
+                write!(f, "one write invalidates more than {limit} keys, so ")?;
+                f.write_str(if *rolled_back {
+                    "it was rolled back; split it, or raise `max_invalidations`"
+                } else {
+                    "some cached answers that it made stale stay until their time to live is over; \
+                     split it, or raise `max_invalidations`"
+                })
+            }
             Kind::ShutDown => f.write_str("the manifold was shut down; nothing was run"),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::terms::error::{Error, Result};
 use crate::terms::key::Key;
 
 /// A bounded set of keys. It survives savepoints on purpose: an invalidation too many costs one
@@ -35,12 +34,13 @@ impl Invalidations {
         }
     }
 
-    /// The keys, or the typed error if there were too many: asked before COMMIT, so that nothing is
-    /// committed whose effects cannot be told.
-    pub fn into_keys(self) -> Result<Vec<Key>> {
-        if self.over {
-            return Err(Error::too_many_invalidations(self.limit));
-        }
-        Ok(self.keys.into_iter().collect())
+    /// Whether more keys were declared than it takes.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The keys.
+    pub fn into_keys(self) -> Vec<Key> {
+        self.keys.into_iter().collect()
     }
 }

@@ -11,7 +11,23 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use diesel::result::{DatabaseErrorKind, Error};
 
 tokio::task_local! {
-    static RUNNING: Arc<Notes>;
+    static RUNNING: Arc<Scope>;
+}
+
+/// The notes of a running body, and those of the bodies around it: a query inside a nested call may
+/// run on the outer body's connection, and nobody can tell. Noted in both, a connection is closed too
+/// often rather than given back too early.
+#[derive(Debug)]
+struct Scope {
+    notes: Arc<Notes>,
+    around: Option<Arc<Scope>>,
+}
+
+impl Scope {
+    fn all(&self) -> impl Iterator<Item = &Notes> {
+        std::iter::successors(Some(self), |scope| scope.around.as_deref())
+            .map(|scope| &*scope.notes)
+    }
 }
 
 /// The notes of one run of a body.
@@ -26,7 +42,11 @@ pub struct Notes {
 impl Notes {
     /// Runs `body` with these notes open.
     pub async fn around<F: Future>(self: &Arc<Self>, body: F) -> F::Output {
-        RUNNING.scope(Arc::clone(self), body).await
+        let scope = Scope {
+            notes: Arc::clone(self),
+            around: RUNNING.try_with(Arc::clone).ok(),
+        };
+        RUNNING.scope(Arc::new(scope), body).await
     }
 
     /// A query was sent and has not come to its end: whoever uses the connection next would wait
@@ -70,28 +90,28 @@ impl Notes {
 /// One query under way. It is over when [`Query::end`] was called; dropped before, it stays in
 /// flight in the notes, because it stays in flight on the wire.
 #[derive(Debug)]
-pub struct Query(Option<Arc<Notes>>);
+pub struct Query(Option<Arc<Scope>>);
 
 impl Query {
     /// Notes the beginning of a query in the running call, if there is one.
     pub fn begin() -> Self {
-        let notes = RUNNING.try_with(Arc::clone).ok();
-        if let Some(notes) = &notes {
+        let scope = RUNNING.try_with(Arc::clone).ok();
+        for notes in scope.iter().flat_map(|scope| scope.all()) {
             notes.in_flight.fetch_add(1, Ordering::Relaxed);
         }
-        Self(notes)
+        Self(scope)
     }
 
     /// Notes an error of the query; it may not be its end.
     pub fn note(&self, error: &Error) {
-        if let Some(notes) = &self.0 {
+        for notes in self.0.iter().flat_map(|scope| scope.all()) {
             notes.note(error);
         }
     }
 
     /// Notes that the server has answered in full.
     pub fn end(&mut self) {
-        if let Some(notes) = self.0.take() {
+        for notes in self.0.take().iter().flat_map(|scope| scope.all()) {
             notes.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -106,6 +126,14 @@ mod tests {
         let notes = Arc::new(Notes::default());
         notes.around(async { drop(Query::begin()) }).await;
         assert!(notes.is_busy());
+    }
+
+    #[tokio::test]
+    async fn a_query_inside_a_nested_call_is_noted_in_the_outer_one_too() {
+        let (outer, inner) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
+        let nested = inner.around(async { drop(Query::begin()) });
+        outer.around(nested).await;
+        assert!(outer.is_busy() && inner.is_busy());
     }
 
     #[tokio::test]

@@ -99,7 +99,8 @@ pub struct CacheSettings {
     /// moka evicts what is used least.
     pub local_bytes: u64,
     /// The longest L1 serves an entry before it asks L2 again, whatever the entry's own time to
-    /// live. Default 10 s. It bounds how long *another* process's L1 may miss an invalidation.
+    /// live, and without Redis, too. Default 10 s. It bounds how long *another* process's L1 may miss
+    /// an invalidation.
     pub local_ttl: Duration,
     /// How long one operation on Redis may take. Default 50 ms; then it counts as failed, and the
     /// call goes on without Redis.
@@ -110,6 +111,9 @@ pub struct CacheSettings {
     pub breaker_open: Duration,
     /// The largest encoded value that is sent to Redis. Default 1 MiB; a larger one stays in L1.
     pub max_value_bytes: usize,
+    /// How long a call waits for another one that loads the same key, before it loads for itself.
+    /// Default 5 s.
+    pub flight_wait: Duration,
     /// How long Redis remembers an invalidation. Default 60 s. A load that took more than half of it
     /// is not stored in L2, because the memory could have passed.
     pub invalidation_memory: Duration,
@@ -124,6 +128,7 @@ impl Default for CacheSettings {
             breaker_failures: 5,
             breaker_open: Duration::from_secs(1),
             max_value_bytes: 1 << 20,
+            flight_wait: Duration::from_secs(5),
             invalidation_memory: Duration::from_secs(60),
         }
     }
@@ -141,8 +146,9 @@ pub struct WriteSettings {
     /// How long an invalidation that Redis did not acknowledge is tried again in the background.
     /// Default 60 s. Meanwhile this process does not read that key from Redis.
     pub redelivery: Duration,
-    /// Writes whose end may be under way at once, redelivery included. Default 1 024. At the bound
-    /// an invalidation is sent to Redis once and not tried again, and an event says so.
+    /// Writes whose end may be under way at once. Default 1 024. At the bound a write waits before its
+    /// COMMIT. As many invalidations may be in redelivery; at that bound one that Redis does not
+    /// acknowledge is not tried again, and an event says so.
     pub max_endings: usize,
 }
 

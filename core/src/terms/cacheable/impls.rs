@@ -16,23 +16,7 @@ macro_rules! plain {
     )*};
 }
 plain!(
-    (),
-    bool,
-    char,
-    i8,
-    i16,
-    i32,
-    i64,
-    i128,
-    u8,
-    u16,
-    u32,
-    u64,
-    u128,
-    f32,
-    f64,
-    String,
-    Duration
+    bool, char, i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, f32, f64, String, Duration
 );
 #[cfg(feature = "uuid")]
 plain!(uuid::Uuid);
