@@ -96,7 +96,9 @@ use proc_macro::TokenStream;
 /// * `ttl`: how long an answer may be served. A string of numbers with units, `"500ms"`, `"90s"`, `"2m"`,
 ///   `"1h30m"`, `"1d"`, or a number of seconds; more than zero and at most 365 days. Default: 60 s.
 /// * `name`: the first part of the keys, of ASCII letters, digits and `. _ : - /`, and no other
-///   method's. Default: the path of the method, which changes when it moves.
+///   method's. Default: the path of the method with the generic arguments of its type,
+///   `shop::Tenant<Live>::by_id`, which changes when it moves. A path does not say in which function a
+///   type is: two types of one name inside functions of one module need `name = ".."`.
 /// * `attempts`: as above.
 /// * `scope(name: Type = expression, ..)`: what the receiver adds to the key. They become the leading
 ///   parameters of the key function; the expressions see `self`.
@@ -108,6 +110,7 @@ use proc_macro::TokenStream;
 ///   Default: it does not. Arguments must be `Clone`.
 /// * `transaction = off`: the body runs outside of a transaction and each statement commits by
 ///   itself. Not with `isolation` or `retry`.
+///   The connection is closed afterwards, for such a body may have left anything on it.
 /// * `invalidates(..)`: the cached answers that become stale. Default: none. Its items:
 ///   * `by_id(id)`, `Artists::page(after, 10)`: the answer of a `#[cached]` method of this or another
 ///     repository to a call with these arguments (and its `scope`, first). Arguments are taken by
@@ -160,7 +163,8 @@ pub fn cache_key(item: TokenStream) -> TokenStream {
 ///
 /// Derive it next to `Clone`, `Serialize` and `Deserialize`. It computes, at compile time, a
 /// fingerprint of the type's shape: its name, the names and order of its variants and fields, the
-/// fingerprints of the fields' types, and everything that `#[serde(..)]` says. Answers are kept under
+/// fingerprints of the fields' types and of the type parameters, and everything that `#[serde(..)]`
+/// says. Answers are kept under
 /// it, so a program never reads what another version of the type has written. Every type parameter
 /// must be `Cacheable`.
 ///

@@ -23,6 +23,8 @@ pub struct Repository {
     pub ty: Type,
     /// The last name of the type's path: what a call is named after.
     pub name: String,
+    /// The type in the default names of caches, generic arguments included.
+    pub path: String,
     /// The manifold, if not `self.db`.
     pub db: Option<Expr>,
     pub items: Vec<Item>,

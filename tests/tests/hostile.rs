@@ -292,7 +292,7 @@ async fn a_fill_that_comes_after_redis_forgot_the_invalidation_is_refused() {
     writer.rename(1, "newer").await.unwrap();
     world.caught_up();
     let client = redis::Client::open(world.redis().url()).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let redis = client.get_multiplexed_async_connection().await.unwrap();
     let pattern = format!("mf:{}:*", writer.db().namespace());
     let forgotten = async || {
         let mut keys = redis::cmd("KEYS");

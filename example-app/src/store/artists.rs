@@ -7,10 +7,6 @@ use super::schema::artist;
 /// The artists.
 #[derive(Debug, Clone)]
 pub struct Artists {
-    #[expect(
-        dead_code,
-        reason = "only the `_on` methods are called: albums compose with them"
-    )]
     db: Manifold,
 }
 

@@ -26,10 +26,6 @@ pub struct NewSong {
 /// The songs.
 #[derive(Debug, Clone)]
 pub struct Songs {
-    #[expect(
-        dead_code,
-        reason = "only the `_on` methods are called: albums compose with them"
-    )]
     db: Manifold,
 }
 

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
-use syn::{Data, DeriveInput, Field, Fields, LitInt, Path, Type, TypePath};
+use syn::{Data, DeriveInput, Field, Fields, Generics, LitInt, Path, Type, TypePath};
 
 use super::cacheable_attrs::version;
 use super::{bounded, serde_attrs};
@@ -32,6 +32,7 @@ pub fn expand(input: &DeriveInput, diagnosis: &mut Diagnosis) -> TokenStream {
         shape.number(&version);
     }
     shape.serde(&input.attrs, diagnosis);
+    shape.parameters(&input.generics);
     match &input.data {
         Data::Struct(data) => shape.fields(&data.fields, diagnosis),
         Data::Enum(data) => {
@@ -80,6 +81,21 @@ impl Shape {
     fn serde(&mut self, attrs: &[syn::Attribute], diagnosis: &mut Diagnosis) {
         for text in serde_attrs::texts(attrs, diagnosis) {
             self.text(&text);
+        }
+    }
+
+    /// What the generics stand for: a field with a version of its own says only their names.
+    fn parameters(&mut self, generics: &Generics) {
+        let (span, support) = (hygienic(self.of.span()), &self.support);
+        for param in generics.type_params() {
+            let ty = &param.ident;
+            self.tokens
+                .extend(quote_spanned!(span=> .part(<#ty as #support::Cacheable>::FINGERPRINT)));
+        }
+        for param in generics.const_params() {
+            let value = &param.ident;
+            self.tokens
+                .extend(quote_spanned!(span=> .number(#value as u64)));
         }
     }
 

@@ -48,7 +48,7 @@ fn constant(repository: &Repository, method: &Method, caching: &Caching) -> Toke
     let name = match &caching.name {
         Some(name) => quote!(#name),
         None => {
-            let path = format!("::{}::{}", repository.name, public::text(&method.sig.ident));
+            let path = format!("::{}::{}", repository.path, public::text(&method.sig.ident));
             quote_spanned!(span=> #support::concat!(#support::module_path!(), #path))
         }
     };

@@ -18,8 +18,9 @@ pub fn method(repository: &Repository, method: &Method) -> TokenStream {
     let types = Types::of(repository, method);
     let body = body::items(&types, method);
     let call = journey(repository, method, &types);
+    // A program may need `<name>_on` only. Its repository is used then, the manifold in it included.
     quote_spanned! {method.span()=>
-        #(#cfgs)* #(#docs)* #(#public)* #(#lints)*
+        #(#cfgs)* #(#docs)* #(#public)* #[allow(dead_code)] #(#lints)*
         #vis #sig {
             #body
             #call

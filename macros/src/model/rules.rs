@@ -8,6 +8,7 @@ mod invalidates;
 mod markers;
 mod names;
 mod options;
+mod self_type;
 mod signature;
 mod values;
 
@@ -15,7 +16,7 @@ use std::collections::HashSet;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Expr, Type};
+use syn::Expr;
 
 use super::{Attributes, Item, Keys, Method, Plan, Repository};
 use crate::diagnose::Diagnosis;
@@ -54,7 +55,8 @@ pub fn repository(options: Options, block: ImplBlock, diagnosis: &mut Diagnosis)
     Repository {
         attrs: block.attrs,
         inner_attrs: block.inner_attrs,
-        name: type_name(&block.ty),
+        name: self_type::name(&block.ty),
+        path: self_type::path(&block.ty),
         generics: block.generics,
         ty: block.ty,
         db,
@@ -140,17 +142,6 @@ fn forget_faulty(items: &mut [Item], faulty: &HashSet<String>) {
             }
             Keys::Value(_) => true,
         });
-    }
-}
-
-fn type_name(ty: &Type) -> String {
-    match ty {
-        Type::Path(path) => {
-            (path.path.segments.last()).map_or_else(String::new, |last| last.ident.to_string())
-        }
-        Type::Group(group) => type_name(&group.elem),
-        Type::Paren(paren) => type_name(&paren.elem),
-        other => other.to_token_stream().to_string(),
     }
 }
 

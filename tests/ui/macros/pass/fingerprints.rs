@@ -107,4 +107,17 @@ where
 
 const _: () = assert!(!equal(Page::<i32>::FINGERPRINT, Page::<i64>::FINGERPRINT));
 
+#[derive(Clone, Serialize, Deserialize, Cacheable)]
+struct Wrapped<T, const N: usize> {
+    #[cacheable(version = 1)]
+    value: Vec<T>,
+}
+
+const _: () = {
+    let one = Wrapped::<u64, 1>::FINGERPRINT;
+    assert!(equal(one, Wrapped::<u64, 1>::FINGERPRINT));
+    assert!(!equal(one, Wrapped::<Vec<u8>, 1>::FINGERPRINT));
+    assert!(!equal(one, Wrapped::<u64, 2>::FINGERPRINT));
+};
+
 fn main() {}

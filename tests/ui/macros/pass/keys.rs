@@ -58,7 +58,57 @@ impl Things {
     }
 }
 
+struct Live;
+struct Studio;
+
+struct Tenant<'a, T> {
+    db: &'a Manifold,
+    of: T,
+}
+
+#[repository]
+impl Tenant<'_, Live> {
+    #[cached]
+    async fn name(&self, _conn: &mut ReadConn<'_>) -> Result<i32> {
+        let _ = (&self.db, &self.of);
+        Ok(1)
+    }
+}
+
+#[repository]
+impl Tenant<'_, (Studio, u8)> {
+    #[cached]
+    async fn name(&self, _conn: &mut ReadConn<'_>) -> Result<i32> {
+        Ok(2)
+    }
+}
+
+struct Plain<'a> {
+    db: &'a Manifold,
+}
+
+#[repository]
+impl Plain<'_> {
+    #[cached]
+    async fn name(&self, _conn: &mut ReadConn<'_>) -> Result<i32> {
+        Ok(3)
+    }
+}
+
+/// The default name is the path of the method, with what tells its type from others.
+fn names() {
+    let live = Tenant::<Live>::name_key();
+    let studio = Tenant::<(Studio, u8)>::name_key();
+    assert_ne!(live, studio);
+    let (module, own) = (module_path!(), [live, studio, Plain::name_key()]);
+    let expected = ["Tenant<Live>", "Tenant<(Studio,u8)>", "Plain"];
+    for (key, ty) in own.iter().zip(expected) {
+        assert_eq!(key.cache(), format!("{module}::{ty}::name"));
+    }
+}
+
 fn main() {
+    names();
     let key = Things::get_key(
         &(Unit, Empty {}),
         &Pair(1, "a\"b"),
