@@ -96,13 +96,23 @@ impl Error {
         matches!(*self.kind, Kind::WrongState { .. })
     }
 
-    /// Another process came in between: it took a port that we had found free, or replaced the template that we were copying.
+    /// Trying again may help. Mostly another process came in between: it took a port that we had found free, or replaced the template that we were copying.
     pub(crate) fn is_worth_another_try(&self) -> bool {
         match &*self.kind {
             Kind::NotStarted { log, .. } => log.contains("Address already in use"),
-            Kind::TemplateChanged => true,
+            // A start that timed out was seen once in some hundreds, on a busy machine; the cause was
+            // not found. The last try's error has the logs.
+            Kind::TemplateChanged | Kind::TimedOut { .. } => true,
             _ => false,
         }
+    }
+
+    /// This error; if it is a wait that was in vain, with what a reader needs to see why.
+    pub(crate) fn with_detail(mut self, detail: impl FnOnce() -> String) -> Self {
+        if let Kind::TimedOut { detail: place, .. } = &mut *self.kind {
+            *place = detail();
+        }
+        self
     }
 
     /// Turns an `io::Error` about a path into an [`Error`]; made for `map_err`.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Cluster;
 use crate::error::Result;
+use crate::files::log_tail;
 use crate::node::{Node, Upstream};
 use crate::wait;
 
@@ -44,7 +45,7 @@ impl Cluster {
             return Ok(());
         }
         let expected = self.replicas.len().to_string();
-        wait::until_true(
+        let streaming = wait::until_true(
             "all replicas to stream",
             REPLICATION_LIMIT,
             wait::DEAR,
@@ -52,7 +53,12 @@ impl Cluster {
                 let sql = "select count(*) from pg_stat_replication where state = 'streaming'";
                 Ok(self.primary.run_sql("postgres", sql)? == expected)
             },
-        )
+        );
+        let logs = || {
+            let tails = self.nodes().map(|node| log_tail(node.log_path(), 0));
+            tails.collect::<Vec<_>>().join("\n")
+        };
+        streaming.map_err(|error| error.with_detail(logs))
     }
 }
 
