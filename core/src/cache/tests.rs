@@ -41,6 +41,16 @@ fn a_load_that_began_before_an_invalidation_is_not_kept() {
 }
 
 #[test]
+fn an_answer_that_gets_into_l1_behind_an_invalidation_is_not_served() {
+    let (cache, _) = cache();
+    let before = cache.generation(&key(1));
+    cache.invalidate_near(&[key(1)]);
+    // As a load does that had looked at the generation just before.
+    (cache.local).insert(key(1), before, Arc::new(7i32), 4, TTL);
+    assert_eq!(cache.near::<i32>(&key(1)), None);
+}
+
+#[test]
 fn nothing_is_kept_while_a_writes_outcome_is_asked_for() {
     let (cache, _) = cache();
     let refusal = cache.refuse_undecided(&[key(1)]);
