@@ -148,6 +148,33 @@ async fn a_read_whose_connection_is_terminated_runs_again_on_another_node() {
 }
 
 #[tokio::test]
+async fn a_read_that_conflicts_with_a_standbys_recovery_runs_again_on_another_node() {
+    let world = World::alone();
+    let replicas = [world.replica(0), world.replica(1)];
+    for replica in replicas {
+        // Recovery waits for no query that stands in its way.
+        world.sql(replica, "ALTER SYSTEM SET max_standby_streaming_delay = 0");
+        world.sql(replica, "SELECT pg_reload_conf()");
+    }
+    let shop = world.shop().await;
+    let reading = tokio::spawn({
+        let shop = shop.clone();
+        async move { routes(shop.sleep(0.3)).await }
+    });
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()";
+    until("a replica is reading", async || {
+        replicas.iter().any(|node| world.sql(node, busy) == "1")
+    })
+    .await;
+    // Its replay needs the table for itself.
+    world.sql(world.primary(), "ALTER TABLE album ADD COLUMN year int");
+    let (answer, seen) = reading.await.unwrap();
+    answer.expect("another node answers");
+    assert_eq!((seen[0].attempts, seen[0].reason), (2, Reason::Fallback));
+}
+
+#[tokio::test]
 async fn an_error_of_the_query_itself_is_not_run_again() {
     let world = World::new();
     let shop = world.shop().await;
