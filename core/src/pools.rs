@@ -88,7 +88,7 @@ impl Pools {
 
     /// A connection for writing.
     pub async fn write(&self) -> Result<Lease> {
-        match self.primary.writer().await {
+        match self.primary.lend(Session::Write).await {
             Ok(loan) => Ok(Lease::new(loan, Arc::clone(&self.primary))),
             Err(unavailable) => Err(self.error(unavailable)),
         }
@@ -163,7 +163,7 @@ impl Tour<'_> {
     /// may wait is passed over this once.
     pub async fn next(&mut self) -> Result<Lease> {
         while let Some(node) = self.left.pop() {
-            match node.reader().await {
+            match node.lend(Session::Read).await {
                 Ok(loan) => return Ok(Lease::new(loan, Arc::clone(node))),
                 Err(unavailable) => {
                     self.last = Some(self.pools.error(unavailable));

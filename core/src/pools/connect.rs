@@ -7,10 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use diesel::connection::CacheSize;
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::pooled_connection::PoolableConnection;
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
@@ -287,6 +288,9 @@ impl Manager for Connector {
         if metrics.age() > link.lifetime {
             return Err(RecycleError::message("the connection reached its lifetime"));
         }
+        // A body may have turned the statement cache off, which is not for the next one to find.
+        link.conn
+            .set_prepared_statement_cache_size(CacheSize::Unbounded);
         if metrics.last_used() > self.settings.ping_after {
             link.conn
                 .batch_execute("")

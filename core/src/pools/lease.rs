@@ -11,11 +11,9 @@ use std::time::Instant;
 
 use deadpool::managed::Object;
 use diesel::QueryResult;
-use diesel::connection::CacheSize;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
-    TransactionManager,
+    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
 use tokio_postgres::NoTls;
 
@@ -139,9 +137,6 @@ impl Lease {
 
     /// Says that the connection may go back to its pool.
     pub fn give_back(mut self) {
-        // A body may have turned the statement cache off, which is not for the next one to find.
-        self.raw()
-            .set_prepared_statement_cache_size(CacheSize::Unbounded);
         self.in_order = !self.notes.is_busy() && !self.raw().is_broken();
     }
 }

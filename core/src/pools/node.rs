@@ -105,30 +105,23 @@ impl Node {
 
     /// Connects once, outside of the pools, to learn who the node is.
     pub async fn identify(&self, session: Session) -> Result<Identity> {
-        let pool = match session {
-            Session::Read => &self.readers,
-            Session::Write => self.writers.as_ref().unwrap_or(&self.readers),
-        };
-        match pool.manager().connect().await {
+        match self.pool(session).manager().connect().await {
             Ok(opened) => Ok(opened.identity),
             Err(error) => Err(error.into_error(&self.name)),
         }
     }
 
-    /// A read-only connection.
-    pub async fn reader(&self) -> Result<Loan, Unavailable> {
-        self.lend(&self.readers).await
-    }
-
-    /// A connection for writing; only the primary has one.
-    pub async fn writer(&self) -> Result<Loan, Unavailable> {
-        self.lend(self.writers.as_ref().unwrap_or(&self.readers))
-            .await
-    }
-
-    async fn lend(&self, pool: &Pool<Connector>) -> Result<Loan, Unavailable> {
-        let lent = pool.get().await;
+    /// A connection for such a session; only the primary has one for writing.
+    pub async fn lend(&self, session: Session) -> Result<Loan, Unavailable> {
+        let lent = self.pool(session).get().await;
         lent.map_err(|error| self.unavailable(error))
+    }
+
+    fn pool(&self, session: Session) -> &Pool<Connector> {
+        match session {
+            Session::Read => &self.readers,
+            Session::Write => self.writers.as_ref().unwrap_or(&self.readers),
+        }
     }
 
     fn unavailable(&self, error: PoolError<ConnectError>) -> Unavailable {
