@@ -7,6 +7,7 @@
 mod readme;
 pub mod schema;
 pub mod shop;
+pub mod slow_commit;
 pub mod until;
 pub mod world;
 

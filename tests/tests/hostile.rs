@@ -8,6 +8,7 @@ use diesel_manifold::prelude::*;
 use diesel_manifold::{Key, Manifold, routes};
 use futures_util::future::poll_immediate;
 use manifold_tests::shop::album;
+use manifold_tests::slow_commit::{Held, SLOW_COMMIT, until_committing};
 use manifold_tests::world::settings;
 use manifold_tests::{Album, Shop, World, until};
 
@@ -232,37 +233,20 @@ async fn an_answer_made_up_from_a_lost_connection_is_not_kept() {
 
 #[tokio::test]
 async fn a_lost_commit_is_not_mistaken_for_a_strangers_with_the_same_id() {
-    use diesel_async::AsyncPgConnection;
     let world = World::alone();
     // A COMMIT that waits, and whose records stay in memory meanwhile.
-    world.sql(
-        world.primary(),
-        "CREATE TABLE other (i int);
-         CREATE FUNCTION wait_in_commit() RETURNS trigger LANGUAGE plpgsql AS
-           $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$;
-         CREATE CONSTRAINT TRIGGER wait_in_commit AFTER UPDATE ON album DEFERRABLE
-           INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_in_commit();",
-    );
+    world.sql(world.primary(), SLOW_COMMIT);
+    world.sql(world.primary(), "CREATE TABLE other (i int)");
     world.sql(world.primary(), "ALTER SYSTEM SET wal_writer_delay = '10s'");
     world.sql(world.primary(), "SELECT pg_reload_conf()");
     let shop = world.shop().await;
     world.sql(world.primary(), "CHECKPOINT");
-    let mut held = AsyncPgConnection::establish(&world.url(world.primary()))
-        .await
-        .unwrap();
-    held.batch_execute("SELECT pg_advisory_lock(42)")
-        .await
-        .unwrap();
+    let _held = Held::new(&world).await;
     let writing = tokio::spawn({
         let shop = shop.clone();
         async move { shop.rename(1, "lost in the crash").await }
     });
-    let committing = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' \
-                      AND datname = current_database() AND wait_event IS NOT NULL";
-    until("COMMIT is under way", async || {
-        world.sql(world.primary(), committing) == "1"
-    })
-    .await;
+    until_committing(&world).await;
     world.primary().kill().unwrap();
     world.primary().start().unwrap();
     for _ in 0..5 {

@@ -1,55 +1,27 @@
 //! What a write promises about its end.
 
 use diesel_manifold::{Error, Result};
-use manifold_tests::{World, until};
-
-/// A deferred trigger that makes COMMIT wait for an advisory lock, so that a test can act while a
-/// COMMIT is under way.
-const SLOW_COMMIT: &str = "
-CREATE FUNCTION wait_in_commit() RETURNS trigger LANGUAGE plpgsql AS
-  $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER wait_in_commit AFTER UPDATE ON album DEFERRABLE INITIALLY DEFERRED
-  FOR EACH ROW EXECUTE FUNCTION wait_in_commit();
-";
-
-/// Sessions of the test's database that are in their COMMIT.
-const COMMITTING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
-                          AND query = 'COMMIT' AND state = 'active' AND wait_event IS NOT NULL";
-
-/// Holds the lock that COMMIT waits for, in a session that ends when this is dropped.
-struct Held(diesel_async::AsyncPgConnection);
-
-impl Held {
-    async fn new(world: &World) -> Self {
-        use diesel_async::{AsyncConnection, SimpleAsyncConnection};
-        let mut conn = diesel_async::AsyncPgConnection::establish(&world.url(world.primary()))
-            .await
-            .unwrap();
-        conn.batch_execute("SELECT pg_advisory_lock(42)")
-            .await
-            .unwrap();
-        Self(conn)
-    }
-
-    async fn release(mut self) {
-        use diesel_async::SimpleAsyncConnection;
-        self.0
-            .batch_execute("SELECT pg_advisory_unlock(42)")
-            .await
-            .unwrap();
-    }
-}
-
-async fn until_committing(world: &World) {
-    let count = format!("SELECT count(*) {COMMITTING}");
-    until("COMMIT is under way", async || {
-        world.sql(world.primary(), &count) == "1"
-    })
-    .await;
-}
+use manifold_tests::slow_commit::{COMMITTING, Held, SLOW_COMMIT, until_committing};
+use manifold_tests::{Shop, World, until};
+use tokio::task::JoinHandle;
 
 fn title(world: &World) -> String {
     world.sql(world.primary(), "SELECT title FROM album WHERE id = 1")
+}
+
+/// Writes that have counted the albums and stand at the shop's closed door.
+async fn hold_writers(world: &World, shop: &Shop, count: usize) -> Vec<JoinHandle<Result<i64>>> {
+    shop.close_door().await;
+    let write = |_| {
+        let shop = shop.clone();
+        tokio::spawn(async move { shop.add_numbered().await })
+    };
+    let writers = (0..count).map(write).collect();
+    until("all of them have counted", async || {
+        world.unfinished(world.primary()) == count
+    })
+    .await;
+    writers
 }
 
 #[tokio::test]
@@ -181,17 +153,7 @@ async fn a_dropped_write_leaves_no_open_transaction() {
 async fn writes_that_conflict_run_again() {
     let world = World::new();
     let shop = world.shop().await;
-    shop.close_door().await;
-    let writers: Vec<_> = (0..2)
-        .map(|_| {
-            let shop = shop.clone();
-            tokio::spawn(async move { shop.add_numbered().await })
-        })
-        .collect();
-    until("both have counted", async || {
-        world.unfinished(world.primary()) == 2
-    })
-    .await;
+    let writers = hold_writers(&world, &shop, 2).await;
     shop.open_door();
     let mut counts = Vec::new();
     for writer in writers {
@@ -358,17 +320,7 @@ async fn without_a_transaction_a_failed_write_still_delivers_its_invalidations()
 async fn a_pool_of_dead_connections_does_not_fail_the_next_write() {
     let world = World::alone();
     let shop = world.shop().await;
-    shop.close_door().await;
-    let writers: Vec<_> = (0..4)
-        .map(|_| {
-            let shop = shop.clone();
-            tokio::spawn(async move { shop.add_numbered().await })
-        })
-        .collect();
-    until("four connections are in use", async || {
-        world.unfinished(world.primary()) == 4
-    })
-    .await;
+    let writers = hold_writers(&world, &shop, 4).await;
     shop.open_door();
     for writer in writers {
         writer.await.unwrap().unwrap();
