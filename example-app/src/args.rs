@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
@@ -23,14 +23,30 @@ Environment:
 
 /// Albums over HTTP: the example of diesel-manifold
 #[derive(Debug, Parser)]
-#[command(version, after_help = ENVIRONMENT)]
+#[command(version, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// What to do; each is a file of its name.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API; what is done without a command, too
+    Serve(Serve),
+}
+
+/// How to serve.
+#[derive(Debug, clap::Args)]
+pub struct Serve {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5291]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
 }
 
-impl Args {
+impl Serve {
     /// Takes the address, so that one in use is said before anything else is started.
     ///
     /// Until we serve, clients wait in the backlog.

@@ -1,6 +1,7 @@
 //! The servers that we work with: those of the environment, else an embedded cluster.
 
 use anyhow::{Context, Result};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use diesel_manifold::Manifold;
 use manifold_compose::{Cluster, Node, Redis};
 
@@ -86,6 +87,11 @@ impl Servers {
         }
         Ok(builder.connect().await?)
     }
+}
+
+/// A connection of our own, past the library: for migrations, and for looking at a server itself.
+pub async fn connection(url: &str) -> diesel::ConnectionResult<AsyncPgConnection> {
+    AsyncPgConnection::establish(url).await
 }
 
 /// A variable of the environment; empty is unset, as for the library.

@@ -4,10 +4,10 @@
 //! transactions.
 
 use anyhow::{Result, anyhow};
-use diesel_async::{
-    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
-};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::servers::connection;
 
 /// `migrations/`, in the binary.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -26,7 +26,7 @@ pub struct Lock {
 impl Lock {
     /// Waits until no other instance has it.
     pub async fn acquire(primary: &str) -> Result<Self> {
-        let mut conn = AsyncPgConnection::establish(primary).await?;
+        let mut conn = connection(primary).await?;
         conn.batch_execute(TAKE_LOCK).await?;
         Ok(Self { conn })
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use crate::servers::connection;
 use crate::store::schema::album;
 
 /// How long a replica may take until it has replayed our setup.
@@ -26,7 +27,7 @@ diesel::table! {
 /// Waits until every replica that can be reached has all `versions`, and the sample data.
 pub async fn wait(replicas: &[String], versions: &[String]) -> Result<()> {
     for (at, url) in (1..).zip(replicas) {
-        let connecting = tokio::time::timeout(CONNECT, AsyncPgConnection::establish(url));
+        let connecting = tokio::time::timeout(CONNECT, connection(url));
         let Ok(Ok(mut conn)) = connecting.await else {
             // The library leaves it out until it is back, and by then it will have caught up.
             tracing::warn!("replica-{at} cannot be reached, so nobody waits for it");
