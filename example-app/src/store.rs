@@ -18,5 +18,5 @@ mod songs;
 pub use albums::{AlbumChange, AlbumSummary, AlbumWithSongs, Albums, ArtistChange, NewAlbum};
 pub use blogs::Blogs;
 pub use comments::{Comments, NewComment};
-pub use posts::{NewPost, Posts};
+pub use posts::{NewPost, PostChange, PostWithComments, Posts};
 pub use songs::NewSong;
