@@ -1,10 +1,14 @@
 //! The command line.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::https;
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
@@ -44,9 +48,23 @@ pub struct Serve {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5291]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
+    /// Serve HTTPS with the certificate chain in this file (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 impl Serve {
+    /// What speaks TLS, if that is wanted. A file that cannot be used is said before anything else is started.
+    pub fn tls(&self) -> Result<Option<TlsAcceptor>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => https::acceptor(certificates, key).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Takes the address, so that one in use is said before anything else is started.
     ///
     /// Until we serve, clients wait in the backlog.

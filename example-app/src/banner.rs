@@ -4,18 +4,17 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::SocketAddr;
 
 use crate::servers::Servers;
 
-/// Says that we serve at `address`.
-pub fn print(address: SocketAddr, servers: &Servers) {
-    let mut text = format!("\n  listening on http://{address}\n\n");
+/// Says that we serve at `url`.
+pub fn print(url: &str, servers: &Servers) {
+    let mut text = format!("\n  listening on {url}\n\n");
     if servers.are_embedded() {
         // Writing to a string cannot fail.
         let _ = write_servers(&mut text, servers);
     }
-    let _ = write_requests(&mut text, address);
+    let _ = write_requests(&mut text, url);
     // We serve just as well if nobody reads this.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
@@ -45,16 +44,14 @@ fn write_servers(text: &mut String, servers: &Servers) -> std::fmt::Result {
     )
 }
 
-fn write_requests(text: &mut String, address: SocketAddr) -> std::fmt::Result {
+fn write_requests(text: &mut String, url: &str) -> std::fmt::Result {
     let patch = r#"-X PATCH -H 'content-type: application/json' -d '{"title":"Bigger Ones"}'"#;
     writeln!(text, "  try:")?;
+    writeln!(text, "    {url}/docs    # in a browser: every request")?;
     writeln!(
         text,
-        "    curl -i http://{address}/api/album/5    # a replica; again: l1"
+        "    curl -i {url}/api/album/5    # a replica; again: l1"
     )?;
-    writeln!(
-        text,
-        "    curl -i 'http://{address}/api/albums?after=100&limit=3'"
-    )?;
-    writeln!(text, "    curl -i {patch} http://{address}/api/album/5\n")
+    writeln!(text, "    curl -i '{url}/api/albums?after=100&limit=3'")?;
+    writeln!(text, "    curl -i {patch} {url}/api/album/5\n")
 }

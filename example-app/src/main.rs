@@ -13,6 +13,7 @@
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
+//! * `https.rs`: the same over TLS.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -28,6 +29,7 @@ use crate::args::{Args, Command};
 mod args;
 mod banner;
 mod http;
+mod https;
 mod serve;
 mod servers;
 mod setup;

@@ -1,16 +1,20 @@
 //! Serving the API: a start and an end that lose nothing.
 
 use std::future::IntoFuture;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::serve::Listener;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use crate::args::Serve;
 use crate::http::{self, App};
+use crate::https::TlsListener;
 use crate::servers::Servers;
 use crate::stop::Stop;
 use crate::{banner, setup};
@@ -21,15 +25,21 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until we are asked to stop.
 pub async fn command(args: &Serve) -> Result<()> {
     let stop = Stop::listen()?;
+    let tls = args.tls()?;
     let listener = args.bind().await?;
     let servers = Servers::find().await?;
-    let outcome = run(&servers, listener, stop).await;
+    let outcome = run(&servers, listener, tls, stop).await;
     // However it went: an embedded cluster is stopped and removed here.
     drop(servers);
     outcome
 }
 
-async fn run(servers: &Servers, listener: TcpListener, mut stop: Stop) -> Result<()> {
+async fn run(
+    servers: &Servers,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    mut stop: Stop,
+) -> Result<()> {
     let manifold = servers.connect().await?;
     let ready = tokio::select! {
         prepared = setup::prepare(servers, &manifold) => prepared.map(|()| true),
@@ -39,8 +49,17 @@ async fn run(servers: &Servers, listener: TcpListener, mut stop: Stop) -> Result
     let served = match ready {
         Ok(true) => {
             let app = http::router(App::new(manifold.clone(), servers.redis.is_some()));
-            banner::print(listener.local_addr()?, servers);
-            serve(listener, app, stop).await
+            let address = listener.local_addr()?;
+            match tls {
+                None => {
+                    banner::print(&format!("http://{address}"), servers);
+                    serve(listener, app, stop).await
+                }
+                Some(tls) => {
+                    banner::print(&format!("https://{address}"), servers);
+                    serve(TlsListener::new(listener, tls), app, stop).await
+                }
+            }
         }
         Ok(false) => Ok(()),
         Err(error) => Err(error),
@@ -51,7 +70,10 @@ async fn run(servers: &Servers, listener: TcpListener, mut stop: Stop) -> Result
 }
 
 /// Serves until we are asked to stop and all requests are answered.
-async fn serve(listener: TcpListener, app: Router, mut stop: Stop) -> Result<()> {
+async fn serve<L>(listener: L, app: Router, mut stop: Stop) -> Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+{
     let (asked, was_asked) = oneshot::channel();
     let graceful = async move {
         stop.requested().await;

@@ -17,6 +17,8 @@ mod docs;
 mod document;
 #[path = "http/failures.rs"]
 mod failures;
+#[path = "http/https.rs"]
+mod https;
 #[path = "http/instances.rs"]
 mod instances;
 #[path = "http/probes.rs"]

@@ -11,6 +11,7 @@ use manifold_compose::{Cluster, Node, Redis};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Request};
+use ureq::tls::TlsConfig;
 
 /// For everything that takes milliseconds, on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +31,8 @@ pub struct App {
     child: Child,
     stderr: Option<JoinHandle<String>>,
     agent: ureq::Agent,
+    /// Scheme, host and port.
+    pub url: String,
     /// Host and port.
     pub address: String,
     /// The environment with which another instance works on the same servers.
@@ -66,7 +69,7 @@ impl App {
 
     /// Sends a request; a body goes as JSON, whatever it is.
     pub fn ask(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let url = format!("http://{}{path}", self.address);
+        let url = format!("{}{path}", self.url);
         let request = Request::builder().method(method).uri(url);
         let answer = match body {
             Some(body) => {
@@ -188,16 +191,21 @@ impl Starting {
     }
 
     /// Waits until it serves.
-    pub fn ready(mut self) -> App {
-        let mut address = None;
+    pub fn ready(self) -> App {
+        self.ready_for(TlsConfig::default())
+    }
+
+    /// Waits until it serves, and gives it a client that trusts whom `tls` says.
+    pub fn ready_for(mut self, tls: TlsConfig) -> App {
+        let mut url = None;
         loop {
             let Ok(line) = self.stdout.recv_timeout(LIMIT) else {
                 let (status, log) = self.failed();
                 panic!("the example did not start ({status}): {log}");
             };
             let line = line.trim();
-            if let Some(said) = line.strip_prefix("listening on http://") {
-                address = Some(said.to_owned());
+            if let Some(said) = line.strip_prefix("listening on ") {
+                url = Some(said.to_owned());
             } else if let Some((name, value)) = line
                 .strip_prefix("export ")
                 .and_then(|said| said.split_once('='))
@@ -210,12 +218,15 @@ impl Starting {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .tls_config(tls)
             .timeout_global(Some(LIMIT));
+        let url = url.expect("it says where it listens");
         App {
+            address: url.split("//").nth(1).unwrap().to_owned(),
+            url,
             child: self.child,
             stderr: Some(self.stderr),
             agent: config.build().into(),
-            address: address.expect("it says where it listens"),
             servers: self.servers,
         }
     }
