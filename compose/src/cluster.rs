@@ -1,5 +1,6 @@
 //! From nothing to a running cluster, on one page; and what concerns all of its servers.
 
+mod containers;
 mod replication;
 
 use std::path::{Path, PathBuf};

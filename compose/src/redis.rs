@@ -28,19 +28,24 @@ impl Redis {
     /// A server that is not started yet.
     pub(crate) fn new(site: &Site, program: &Path) -> Result<Self> {
         let port = Port::free()?;
-        let data = site.directory().join("redis");
-        files::make_directory(&data, site.account)?;
-        let configuration = site.configuration.write_redis(port.number(), &data)?;
-        let server = Server::new(Launch {
-            name: "redis".to_owned(),
-            program: program.to_owned(),
-            arguments: vec![configuration.into()],
-            directory: data,
-            log: site.directory().join("redis.log"),
-            account: site.account,
-            farewell: Signal::KILL,
-        });
-        Ok(Self { port, server })
+        let mut launch = launch(site, program);
+        files::make_directory(&launch.directory, site.account)?;
+        let configuration = site
+            .configuration
+            .write_redis(port.number(), &launch.directory)?;
+        launch.arguments.push(configuration.into());
+        Ok(Self {
+            port,
+            server: Server::new(launch),
+        })
+    }
+
+    /// A server that runs in a container, and has this port on this machine.
+    pub(crate) fn elsewhere(site: &Site, port: u16) -> Self {
+        Self {
+            port: Port::taken(port),
+            server: Server::elsewhere(launch(site, Path::new("redis-server"))),
+        }
     }
 
     /// `redis://127.0.0.1:PORT`.
@@ -139,6 +144,18 @@ impl Redis {
                 Ok(text)
             }
         }
+    }
+}
+
+fn launch(site: &Site, program: &Path) -> Launch {
+    Launch {
+        name: "redis".to_owned(),
+        program: program.to_owned(),
+        arguments: Vec::new(),
+        directory: site.directory().join("redis"),
+        log: site.directory().join("redis.log"),
+        account: site.account,
+        farewell: Signal::KILL,
     }
 }
 
