@@ -10,11 +10,14 @@ use diesel_manifold::Manifold;
 use serde::Serialize;
 
 use self::problem::Problem;
-use crate::store::Albums;
+use crate::store::{Albums, Blogs, Comments, Posts};
 
 mod albums;
+mod blogs;
 mod cluster;
+mod created;
 mod input;
+mod posts;
 mod problem;
 mod route_header;
 
@@ -23,10 +26,26 @@ const LARGEST_BODY: usize = 1 << 20;
 
 /// What the handlers share.
 pub struct App {
-    pub albums: Albums,
-    pub manifold: Manifold,
-    /// Whether a Redis is configured.
-    pub redis: bool,
+    albums: Albums,
+    blogs: Blogs,
+    posts: Posts,
+    comments: Comments,
+    manifold: Manifold,
+    redis: bool,
+}
+
+impl App {
+    /// The repositories behind `manifold`; `redis` says whether it has a Redis.
+    pub fn new(manifold: Manifold, redis: bool) -> Self {
+        Self {
+            albums: Albums::new(manifold.clone()),
+            blogs: Blogs::new(manifold.clone()),
+            posts: Posts::new(manifold.clone()),
+            comments: Comments::new(manifold.clone()),
+            manifold,
+            redis,
+        }
+    }
 }
 
 /// All of the API.
@@ -38,6 +57,11 @@ pub fn router(app: App) -> Router {
         .route("/api/album", post(albums::create))
         .route("/api/album/{id}", album)
         .route("/api/albums", get(albums::page))
+        .route("/api/blog", post(blogs::create))
+        .route("/api/blog/{id}/post", post(blogs::publish))
+        .route("/api/posts", get(posts::page))
+        .route("/api/post/{id}", get(posts::by_id).patch(posts::edit))
+        .route("/api/post/{id}/comment", post(posts::comment))
         .route("/api/cluster", get(cluster::cluster))
         .route("/healthz", get(health))
         .fallback(no_such_path)
@@ -58,7 +82,7 @@ async fn health() -> Json<Health> {
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
-    Problem::not_found(format!("there is nothing at {}", uri.path()))
+    Problem::nothing_at(&uri)
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {

@@ -13,7 +13,6 @@ use crate::args::Serve;
 use crate::http::{self, App};
 use crate::servers::Servers;
 use crate::stop::Stop;
-use crate::store::Albums;
 use crate::{banner, setup};
 
 /// How long requests under way may take after we were asked to stop; then they are cut off.
@@ -39,11 +38,7 @@ async fn run(servers: &Servers, listener: TcpListener, mut stop: Stop) -> Result
     };
     let served = match ready {
         Ok(true) => {
-            let app = http::router(App {
-                albums: Albums::new(manifold.clone()),
-                manifold: manifold.clone(),
-                redis: servers.redis.is_some(),
-            });
+            let app = http::router(App::new(manifold.clone(), servers.redis.is_some()));
             banner::print(listener.local_addr()?, servers);
             serve(listener, app, stop).await
         }

@@ -5,6 +5,7 @@ use diesel_manifold::Manifold;
 
 use crate::servers::Servers;
 
+mod blog;
 mod catalog;
 mod migrations;
 mod replicas;
@@ -21,6 +22,9 @@ pub async fn prepare(servers: &Servers, manifold: &Manifold) -> Result<()> {
     catalog::load(manifold)
         .await
         .context("cannot load the sample data")?;
+    blog::create(manifold)
+        .await
+        .context("cannot create the sample blog")?;
     drop(lock);
     replicas::wait(&servers.replicas, &versions).await
 }

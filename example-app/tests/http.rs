@@ -9,6 +9,8 @@
 
 #[path = "http/app.rs"]
 mod app;
+#[path = "http/blogs.rs"]
+mod blogs;
 #[path = "http/failures.rs"]
 mod failures;
 #[path = "http/instances.rs"]

@@ -5,27 +5,22 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::IntoResponse;
-use serde::Serialize;
 
 use super::App;
-use super::input::{Body, Id, Page};
+use super::created::Created;
+use super::input::{Asked, Body, Id, Page};
 use super::problem::Problem;
 use crate::store::{AlbumChange, AlbumSummary, AlbumWithSongs, NewAlbum};
-
-#[derive(Serialize)]
-struct Created {
-    id: i32,
-}
 
 pub async fn create(
     State(app): State<Arc<App>>,
     Body(new): Body<NewAlbum>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Created, Problem> {
     let id = app.albums.create(&new).await?;
-    let location = [(LOCATION, format!("/api/album/{id}"))];
-    Ok((StatusCode::CREATED, location, Json(Created { id })))
+    Ok(Created {
+        id,
+        location: format!("/api/album/{id}"),
+    })
 }
 
 pub async fn by_id(
@@ -53,7 +48,7 @@ pub async fn delete(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCod
 
 pub async fn page(
     State(app): State<Arc<App>>,
-    page: Page,
+    Asked(page): Asked<Page>,
 ) -> Result<Json<Vec<AlbumSummary>>, Problem> {
     Ok(Json(app.albums.page(page.after, page.limit).await?))
 }

@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_manifold::Error;
@@ -44,6 +44,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// The path leads nowhere.
+    pub fn nothing_at(uri: &Uri) -> Self {
+        Self::not_found(format!("there is nothing at {}", uri.path()))
+    }
+
     /// Mistakes in a request that could be read.
     pub fn mistakes(status: StatusCode, errors: Vec<Mistake>) -> Self {
         let said: Vec<_> = errors
@@ -54,6 +59,15 @@ impl Problem {
             status,
             detail: said.join("; "),
             errors,
+        }
+    }
+
+    /// `missing` if a new row refers to one that is not there, which only the database can know for
+    /// sure; otherwise as every error.
+    pub fn of_reference(error: Error, missing: Self) -> Self {
+        match error.query() {
+            Some(QueryError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => missing,
+            _ => error.into(),
         }
     }
 }

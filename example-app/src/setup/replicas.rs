@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::servers::connection;
-use crate::store::schema::album;
+use crate::store::schema::{album, blog};
 
 /// How long a replica may take until it has replayed our setup.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -63,13 +63,13 @@ async fn ask(conn: &mut AsyncPgConnection, versions: &[String]) -> Result<(), St
     if usize::try_from(there) != Ok(versions.len()) {
         return Err(format!("it has {there} of {} migrations", versions.len()));
     }
-    // The data came in one transaction, so one album stands for all of them.
-    let albums = diesel::select(exists(album::table.select(album::id)))
-        .get_result(conn)
-        .await;
-    match albums {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("it has no albums".to_owned()),
+    // Each came in one transaction, so one row stands for all of it.
+    let albums = exists(album::table.select(album::id));
+    let blogs = exists(blog::table.select(blog::id));
+    match diesel::select((albums, blogs)).get_result(conn).await {
+        Ok((true, true)) => Ok(()),
+        Ok((false, _)) => Err("it has no albums".to_owned()),
+        Ok((true, false)) => Err("it has no blog".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -4,6 +4,9 @@ use serde_json::json;
 
 use crate::app::{Answer, App, environment};
 
+/// Method, path, body; the status, and what is said.
+type Case<'a> = (&'a str, &'a str, Option<&'a str>, u16, &'a str);
+
 #[test]
 fn every_wrong_request_is_a_problem_that_says_why() {
     let app = App::start();
@@ -14,7 +17,7 @@ fn every_wrong_request_is_a_problem_that_says_why() {
     // One byte too many: it is read to its end, so that the client gets to hear the answer.
     let large = format!("{{}}{}", " ".repeat((1 << 20) - 1));
     #[rustfmt::skip]
-    let cases: &[(&str, &str, Option<&str>, u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("POST", "/api/album", Some("{"), 400, "JSON"),
         ("POST", "/api/album", Some("[]"), 422, "an object with a `title`"),
         ("POST", "/api/album", Some("{}"), 422, "missing field `title`"),
@@ -35,7 +38,7 @@ fn every_wrong_request_is_a_problem_that_says_why() {
         ("PATCH", "/api/album/9999", Some(r#"{ "title": "x" }"#), 404, "there is no album 9999"),
         ("GET", "/api/album/9999", None, 404, "there is no album 9999"),
         ("GET", "/api/album/-1", None, 404, "there is no album -1"),
-        ("GET", "/api/album/99999999999", None, 404, "there is no album 99999999999"),
+        ("GET", "/api/album/99999999999", None, 404, "there is nothing at /api/album/99999999999"),
         ("GET", "/api/album/five", None, 400, "whole number"),
         ("DELETE", "/api/album/9999", None, 404, "there is no album 9999"),
         ("GET", "/api/albums?limit=0", None, 400, "limit must be a whole number from 1 to 100"),
@@ -46,19 +49,39 @@ fn every_wrong_request_is_a_problem_that_says_why() {
         ("GET", "/", None, 404, "there is nothing at /"),
         ("PUT", "/api/album/1", Some("{}"), 405, "/api/album/1 does not take PUT"),
     ];
-    for (method, path, body, status, detail) in cases {
-        let answer = app.ask(method, path, *body);
-        let said = format!("{method} {path}: {} {}", answer.status, answer.body);
-        assert_eq!(answer.status, *status, "{said}");
-        assert!(is_problem(&answer), "{said}");
-        assert!(
-            answer.body["detail"].as_str().unwrap().contains(detail),
-            "{said}"
-        );
-        // A call ran only for an album that was looked for.
-        let asked = *status == 404 && path.ends_with("/9999") || path.ends_with("/-1");
-        assert_eq!(answer.route.is_some(), asked, "{said}");
-    }
+    assert_problems(&app, cases);
+}
+
+#[test]
+fn every_wrong_request_about_blogs_is_one_too() {
+    let app = App::start();
+    let some_post = r#"{ "title": "x", "body": "x" }"#;
+    let some_comment = r#"{ "author": "x", "body": "x" }"#;
+    let post = json!({ "title": "x", "body": "x".repeat(20_001) }).to_string();
+    let comment = json!({ "author": "x", "body": "x".repeat(2_001) }).to_string();
+    #[rustfmt::skip]
+    let cases: &[Case<'_>] = &[
+        ("POST", "/api/blog", Some("{}"), 422, "missing field `name`"),
+        ("POST", "/api/blog", Some(r#"{ "name": "" }"#), 422, "name must not be empty"),
+        ("POST", "/api/blog/1/post", Some(r#"{ "title": "x" }"#), 422, "missing field `body`"),
+        ("POST", "/api/blog/1/post", Some(&post), 422, "body must have at most 20000 characters"),
+        ("POST", "/api/blog/9999", Some(some_post), 404, "there is nothing at /api/blog/9999"),
+        ("POST", "/api/blog/9999/post", Some(some_post), 404, "there is no blog 9999"),
+        ("POST", "/api/blog/-1/post", Some(some_post), 404, "there is no blog -1"),
+        ("POST", "/api/blog/first/post", Some(some_post), 400, "whole number"),
+        ("PATCH", "/api/post/1", Some(r#"{ "body": null }"#), 422, "body"),
+        ("PATCH", "/api/post/1", Some(r#"{ "id": 2 }"#), 422, "unknown field `id`"),
+        ("PATCH", "/api/post/9999", Some("{}"), 404, "there is no post 9999"),
+        ("PATCH", "/api/post/9999", Some(r#"{ "title": "x" }"#), 404, "there is no post 9999"),
+        ("GET", "/api/post/9999", None, 404, "there is no post 9999"),
+        ("POST", "/api/post/1/comment", Some(&comment), 422, "body must have at most 2000 characters"),
+        ("POST", "/api/post/1/comment", Some(r#"{ "body": "x" }"#), 422, "missing field `author`"),
+        ("POST", "/api/post/9999/comment", Some(some_comment), 404, "there is no post 9999"),
+        ("GET", "/api/posts?limit=101", None, 400, "limit must be a whole number from 1 to 100"),
+        ("GET", "/api/posts?blog=0", None, 400, "blog must be a whole number from 1 to 2147483647"),
+        ("GET", "/api/posts?blog=2147483648", None, 400, "blog must be a whole number"),
+    ];
+    assert_problems(&app, cases);
 }
 
 #[test]
@@ -75,6 +98,8 @@ fn all_mistakes_of_a_request_are_named_at_once() {
     );
     let answer = app.get("/api/albums?after=-1&limit=1000");
     assert_eq!(answer.body["errors"].as_array().unwrap().len(), 2);
+    let answer = app.get("/api/posts?blog=x&after=-1&limit=1000");
+    assert_eq!(answer.body["errors"].as_array().unwrap().len(), 3);
 }
 
 #[test]
@@ -107,6 +132,24 @@ fn without_its_database_the_api_asks_for_patience_and_says_nothing_else() {
         "the cache goes on"
     );
     assert_eq!(app.get("/healthz").status, 200);
+}
+
+fn assert_problems(app: &App, cases: &[Case<'_>]) {
+    for (method, path, body, status, detail) in cases {
+        let answer = app.ask(method, path, *body);
+        let said = format!("{method} {path}: {} {}", answer.status, answer.body);
+        assert_eq!(answer.status, *status, "{said}");
+        assert!(is_problem(&answer), "{said}");
+        assert!(
+            answer.body["detail"].as_str().unwrap().contains(detail),
+            "{said}"
+        );
+        // A call ran only for what was looked for.
+        let asked = answer.body["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.starts_with("there is no "));
+        assert_eq!(answer.route.is_some(), asked, "{said}");
+    }
 }
 
 /// RFC 9457: its media type, and its members.

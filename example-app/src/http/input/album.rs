@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Deserializer};
 
+use super::text::{LONGEST_TITLE, present, text};
 use super::{Checked, mistake};
 use crate::http::problem::Mistake;
 use crate::store::{AlbumChange, ArtistChange, NewAlbum, NewSong};
 
-/// The longest title or name, in characters.
-const LONGEST_TEXT: usize = 200;
 /// The most songs of one album.
 const MOST_SONGS: usize = 500;
 
@@ -31,9 +30,9 @@ impl Checked for NewAlbum {
     type Unchecked = AlbumJson;
 
     fn check(album: AlbumJson, mistakes: &mut Vec<Mistake>) -> Self {
-        text("title", &album.title, mistakes);
+        text("title", &album.title, LONGEST_TITLE, mistakes);
         if let Some(artist) = &album.artist {
-            text("artist", artist, mistakes);
+            text("artist", artist, LONGEST_TITLE, mistakes);
         }
         if album.songs.len() > MOST_SONGS {
             let detail = format!(
@@ -43,7 +42,12 @@ impl Checked for NewAlbum {
             mistakes.push(mistake("songs", detail));
         }
         for (at, song) in album.songs.iter().enumerate().take(MOST_SONGS) {
-            text(&format!("songs[{at}].title"), &song.title, mistakes);
+            text(
+                &format!("songs[{at}].title"),
+                &song.title,
+                LONGEST_TITLE,
+                mistakes,
+            );
         }
         let songs = album.songs.into_iter().map(|song| NewSong {
             title: song.title,
@@ -70,11 +74,6 @@ pub struct ChangeJson {
     artist: ArtistChange,
 }
 
-/// A title that is absent stays, and one that is `null` is a mistake.
-fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(json).map(Some)
-}
-
 fn present_artist<'de, D: Deserializer<'de>>(json: D) -> Result<ArtistChange, D::Error> {
     let artist = Option::deserialize(json)?;
     Ok(artist.map_or(ArtistChange::Nobody, ArtistChange::Is))
@@ -85,10 +84,10 @@ impl Checked for AlbumChange {
 
     fn check(change: ChangeJson, mistakes: &mut Vec<Mistake>) -> Self {
         if let Some(title) = &change.title {
-            text("title", title, mistakes);
+            text("title", title, LONGEST_TITLE, mistakes);
         }
         if let ArtistChange::Is(artist) = &change.artist {
-            text("artist", artist, mistakes);
+            text("artist", artist, LONGEST_TITLE, mistakes);
         }
         Self {
             title: change.title,
@@ -97,43 +96,9 @@ impl Checked for AlbumChange {
     }
 }
 
-fn text(field: &str, text: &str, mistakes: &mut Vec<Mistake>) {
-    let length = text.chars().count();
-    if text.trim().is_empty() {
-        mistakes.push(mistake(field, "must not be empty"));
-    } else if length > LONGEST_TEXT {
-        let detail = format!("must have at most {LONGEST_TEXT} characters, and has {length}");
-        mistakes.push(mistake(field, detail));
-    } else if text.contains('\0') {
-        // PostgreSQL cannot store it, and would say so as an error of ours.
-        mistakes.push(mistake(field, "must not contain the character NUL"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_is_refused_for_one_reason() {
-        let long = "ä".repeat(LONGEST_TEXT);
-        for (value, refused) in [
-            ("Kind of Blue", None),
-            (&*long, None),
-            (
-                &*format!("{long}!"),
-                Some("must have at most 200 characters, and has 201"),
-            ),
-            ("", Some("must not be empty")),
-            (" \t", Some("must not be empty")),
-            ("a\0b", Some("must not contain the character NUL")),
-        ] {
-            let mut mistakes = Vec::new();
-            text("title", value, &mut mistakes);
-            let said = mistakes.first().map(|mistake| mistake.detail.as_str());
-            assert_eq!(said, refused, "{value:?}");
-        }
-    }
 
     #[test]
     fn all_mistakes_are_named_at_once() {

@@ -1,0 +1,3 @@
+DROP TABLE comment;
+DROP TABLE post;
+DROP TABLE blog;
