@@ -139,6 +139,8 @@ fn the_nodes_are_configured_by_the_files_of_the_native_cluster() {
         }
         let methods = "select distinct auth_method from pg_hba_file_rules where type = 'host'";
         assert_eq!(sql(node, methods), "scram-sha-256");
+        let order = "select datcollate from pg_database where datname = 'app'";
+        assert_eq!(sql(node, order), "C", "the native cluster's sort order");
         let errors = "select count(*) from pg_file_settings where error is not null";
         assert_eq!(sql(node, errors), "0");
     }

@@ -7,7 +7,9 @@ if [ "$1" = postgres ] && [ "$(id -u)" = 0 ]; then
     exec gosu postgres "$0" "$@"
 fi
 if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
-    initdb --pgdata="$PGDATA" --username=postgres --pwfile=<(printf '%s\n' "${POSTGRES_PASSWORD:?}") >/dev/null
+    # Unquoted: they are words.
+    # shellcheck disable=SC2086
+    initdb --pgdata="$PGDATA" --username=postgres --pwfile=<(printf '%s\n' "${POSTGRES_PASSWORD:?}") ${POSTGRES_INITDB_ARGS-} >/dev/null
     pg_ctl --pgdata="$PGDATA" --options="$(printf '%q ' "${@:2}" -c listen_addresses='')" --wait start >/dev/null
     for file in /docker-entrypoint-initdb.d/*; do
         case $file in
