@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::calls::Calls;
 use crate::manifold::Manifold;
 use crate::pools::Pools;
-use crate::pools::connect::Endpoint;
+use crate::pools::connect::endpoint::Endpoint;
 use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;

@@ -17,7 +17,8 @@ use diesel_async::{
 };
 use tokio_postgres::NoTls;
 
-use crate::pools::connect::{Incarnation, Link};
+use crate::pools::connect::Link;
+use crate::pools::connect::identity::Incarnation;
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
 
