@@ -14,6 +14,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 
 use crate::pools::dice;
 use crate::pools::queries;
+use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
 
 pub mod endpoint;
@@ -25,6 +26,54 @@ use failure::{Class, ConnectError};
 use identity::{Identity, Incarnation};
 
 diesel::define_sql_function! { fn current_database() -> Text; }
+
+/// Opens a connection of your own to a PostgreSQL URL, as the manifold opens its own: for migrations,
+/// and for a look at one server.
+///
+/// It belongs to no pool and is not routed. No session settings are sent: it may write, and no
+/// `statement_timeout` is set.
+///
+/// ```no_run
+/// use diesel_async::SimpleAsyncConnection;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut conn = diesel_manifold::connect("postgres://app:secret@db-1/shop").await?;
+/// conn.batch_execute("ANALYZE albums").await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// `is_configuration` for a malformed URL, a wrong user, password or database; `is_unreachable` if the
+/// server does not answer within 3 s, the default of
+/// [`connect_timeout`](crate::PoolSettings::connect_timeout).
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// Dropped, the connection that was being opened is closed.
+pub async fn connect(url: &str) -> Result<AsyncPgConnection> {
+    let endpoint = Endpoint::parse(url, "the URL")?;
+    let limit = PoolSettings::default().connect_timeout;
+    let opened = within(limit, endpoint.address(), endpoint.open()).await;
+    opened.map_err(|error| error.into_error("the server"))
+}
+
+/// Bounds what the server at `address` has to answer.
+async fn within<T>(
+    limit: Duration,
+    address: &str,
+    opening: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let late = |_| {
+        let why = format!("{address} did not answer within {limit:?}");
+        Err(ConnectError::new(Class::Down, why, None))
+    };
+    (tokio::time::timeout(limit, opening).await).unwrap_or_else(late)
+}
 
 /// A connection that was just opened.
 pub struct Opened {
@@ -89,18 +138,7 @@ impl Connector {
     /// Opens a connection within the connect timeout and asks it who it is.
     pub async fn connect(&self) -> Result<Opened, ConnectError> {
         let limit = self.settings.connect_timeout;
-        tokio::time::timeout(limit, self.connect_unbounded())
-            .await
-            .unwrap_or_else(|_| {
-                Err(ConnectError::new(
-                    Class::Down,
-                    format!(
-                        "{} did not answer within {limit:?}",
-                        self.endpoint.address()
-                    ),
-                    None,
-                ))
-            })
+        within(limit, self.endpoint.address(), self.connect_unbounded()).await
     }
 
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
