@@ -17,10 +17,16 @@ use crate::pools::queries;
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
 
+#[cfg(feature = "tls")]
+mod binding;
+pub mod encryption;
 pub mod endpoint;
 pub mod failure;
+#[cfg(feature = "tls")]
+mod handshake;
 pub mod identity;
 
+use encryption::Connector as TlsConnector;
 use endpoint::Endpoint;
 use failure::{Class, ConnectError};
 use identity::{Identity, Incarnation};
@@ -97,6 +103,8 @@ pub struct Link {
     pub conn: AsyncPgConnection,
     /// The server's, when the connection was opened; as long as it is open, the server's still.
     pub incarnation: Incarnation,
+    /// What its queries are cancelled with: in the same encryption.
+    pub tls: TlsConnector,
     lifetime: Duration,
 }
 
@@ -219,6 +227,7 @@ impl Manager for Connector {
         Ok(Link {
             conn: opened.conn,
             incarnation: opened.incarnation,
+            tls: self.endpoint.connector(),
             lifetime,
         })
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_postgres::error::SqlState;
 
 use crate::terms::error::Error;
+use crate::terms::tls::Verdict;
 
 /// What a failed connection says about its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Class {
     Full,
     /// It refuses us: a wrong password, role or database. The configuration is at fault.
     Denied,
+    /// TLS cannot be had as it was asked for. The configuration is at fault, and this mends it.
+    Tls(&'static str),
     /// It is not a node of the primary's cluster. The configuration is at fault.
     Foreign,
 }
@@ -35,8 +38,16 @@ impl ConnectError {
         Self { class, why, source }
     }
 
-    /// The server at `address`, or the way to it, refused.
-    pub fn from_postgres(address: &str, error: tokio_postgres::Error) -> Self {
+    /// The server at `address`, or the way to it, refused; `verdict` says what TLS has to do with it.
+    pub fn from_postgres(
+        address: &str,
+        error: tokio_postgres::Error,
+        verdict: Option<Verdict>,
+    ) -> Self {
+        if let Some(Verdict { why, fix }) = verdict {
+            let class = fix.map_or(Class::Down, Class::Tls);
+            return Self::new(class, format!("{address}: {why}"), Some(Arc::new(error)));
+        }
         let class = match error.code() {
             Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => Class::Full,
             Some(code)
@@ -72,13 +83,22 @@ impl ConnectError {
         )
     }
 
+    /// Says that another way was tried `first`.
+    pub fn after(mut self, first: &Self) -> Self {
+        self.why = format!("{}; tried before: {}", self.why, first.why);
+        self
+    }
+
     /// The public error, about the node `who`.
     pub fn into_error(self, who: &str) -> Error {
         match self.class {
             Class::Denied => Error::configuration(
                 format!("{who} refuses this configuration ({})", self.why),
-                "check the user, the password and the database of its URL",
+                "check the user, the password, the database and the TLS parameters of its URL",
             ),
+            Class::Tls(fix) => {
+                Error::configuration(format!("TLS to {who} fails ({})", self.why), fix)
+            }
             Class::Foreign => Error::configuration(
                 format!("{who} does not belong to the primary ({})", self.why),
                 "give the URL of a physical standby of the primary",
