@@ -179,8 +179,8 @@ impl Builder {
             &identity.schemas,
             &self.namespace,
         );
-        if !cache.open(namespace.clone()).await {
-            tracing::warn!("Redis does not answer; calls go on without it until it does");
+        if let Err(reason) = cache.open(namespace.clone()).await {
+            tracing::warn!(%reason, "Redis does not answer; calls go on without it until it does");
         }
         let calls = Arc::new(Calls::new(pools, cache, self.settings.write.clone()));
         // Spawned: the background task of the pools. It holds them weakly and ends with them.
