@@ -21,6 +21,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Redis {
     port: Port,
+    /// The one for TLS, if it speaks that; then `port` is ours alone.
+    encrypted: Option<Port>,
     server: Server,
 }
 
@@ -28,9 +30,15 @@ impl Redis {
     /// A server that is not started yet.
     pub(crate) fn new(site: &Site, program: &Path) -> Result<Self> {
         let port = Port::free()?;
+        let encrypted = site.configuration.is_encrypted().then(Port::free);
+        let encrypted = encrypted.transpose()?;
         let data = site.directory().join("redis");
         files::make_directory(&data, site.account)?;
-        let configuration = site.configuration.write_redis(port.number(), &data)?;
+        let configuration = site.configuration.write_redis(
+            port.number(),
+            encrypted.as_ref().map(Port::number),
+            &data,
+        )?;
         let server = Server::new(Launch {
             name: "redis".to_owned(),
             program: program.to_owned(),
@@ -40,17 +48,25 @@ impl Redis {
             account: site.account,
             farewell: Signal::KILL,
         });
-        Ok(Self { port, server })
+        Ok(Self {
+            port,
+            encrypted,
+            server,
+        })
     }
 
-    /// `redis://127.0.0.1:PORT`.
+    /// `redis://127.0.0.1:PORT`; of a cluster with TLS, `rediss://`.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port())
+        let scheme = match self.encrypted {
+            Some(_) => "rediss",
+            None => "redis",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port())
     }
 
-    /// Its port on 127.0.0.1, the same for all its life.
+    /// Its port on 127.0.0.1, the same for all its life; of a cluster with TLS, the one for that.
     pub fn port(&self) -> u16 {
-        self.port.number()
+        self.encrypted.as_ref().unwrap_or(&self.port).number()
     }
 
     /// Starts it again after `kill`, empty and on the same port.
@@ -121,7 +137,7 @@ impl Redis {
 
     /// Sends one command and reads one answer: a line, or the text whose length the line tells.
     fn ask(&self, command: &str) -> io::Result<String> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number()));
         let mut stream = TcpStream::connect_timeout(&address, ANSWER_LIMIT)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         write!(stream, "{command}\r\n")?;
