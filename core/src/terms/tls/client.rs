@@ -4,14 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::WantsClientCert;
-use rustls::crypto::CryptoProvider;
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use crate::terms::error::{Error, Result};
-use crate::terms::tls::verifier::Verifier;
+use crate::terms::tls::verifier::{Asked, Verifier};
 use crate::terms::tls::{Own, Proof, Roots, Tls};
 
 /// One server's TLS, its files read. Cheap to clone.
@@ -31,10 +30,7 @@ impl fmt::Debug for Client {
 impl Client {
     /// Reads the files. `setting` names where they were configured, for the error.
     pub fn new(tls: &Tls, setting: &str) -> Result<Self> {
-        // Named, not the process's: an application may have installed another one, or two crates may
-        // have brought one each, and rustls then panics when it is asked for *the* provider.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = verifying(tls, &provider, setting)?;
+        let builder = verifying(tls, setting)?;
         let config = match &tls.own {
             None => builder.with_no_client_auth(),
             Some(own) => identified(builder, own, setting)?,
@@ -59,27 +55,33 @@ impl Client {
 
 type Verifying = ConfigBuilder<ClientConfig, WantsClientCert>;
 
-fn verifying(tls: &Tls, provider: &Arc<CryptoProvider>, setting: &str) -> Result<Verifying> {
-    let algorithms = provider.signature_verification_algorithms;
-    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| {
-            Error::configuration(error.to_string(), "this is our bug, please report it")
-        })?;
-    let lenient = |roots| {
-        let verifier = Arc::new(Verifier::new(roots, algorithms));
-        builder
-            .clone()
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
+fn verifying(tls: &Tls, setting: &str) -> Result<Verifying> {
+    // Named, not the process's: an application may have installed another one, or two crates may have
+    // brought one each, and rustls then panics when it is asked for *the* provider.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let bug = |error: &dyn fmt::Display| {
+        Error::configuration(error.to_string(), "this is our bug, please report it")
     };
-    Ok(match tls.proof {
-        Proof::Key => lenient(None),
-        Proof::Chain => lenient(Some(roots(&tls.roots, setting)?)),
-        Proof::Name => builder
-            .clone()
-            .with_root_certificates(roots(&tls.roots, setting)?),
-    })
+    let asked = match tls.proof {
+        Proof::Key => Asked::Nothing,
+        Proof::Chain => Asked::Chain(roots(&tls.roots, setting)?),
+        Proof::Name => {
+            let roots = Arc::new(roots(&tls.roots, setting)?);
+            let all = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+            Asked::ChainAndName(all.build().map_err(|error| bug(&error))?)
+        }
+    };
+    let verifier = Arc::new(Verifier {
+        asked,
+        algorithms: provider.signature_verification_algorithms,
+    });
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bug(&error))?;
+    // What rustls calls so: a verifier of one's own.
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier))
 }
 
 fn roots(roots: &Roots, setting: &str) -> Result<RootCertStore> {

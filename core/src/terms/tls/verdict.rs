@@ -35,6 +35,10 @@ impl Client {
                 wrong_name(expected, presented),
                 "connect by a name that its certificate has among its subjectAltNames",
             ),
+            CertificateError::BadSignature => ours(
+                "it does not have the key of the certificate that it shows".to_owned(),
+                "look who answers at that address",
+            ),
             CertificateError::UnknownIssuer => ours(
                 format!(
                     "unknown root: its certificate is signed by none of {}",
