@@ -15,7 +15,7 @@ use std::{fmt, fs};
 use rustix::process::Signal;
 
 use crate::account::Account;
-use crate::configuration::{APPLICATION, SUPERUSER, url};
+use crate::configuration::{APPLICATION, SUPERUSER, connection_info, url};
 use crate::error::Result;
 use crate::ports::Port;
 use crate::psql::Psql;
@@ -49,6 +49,7 @@ pub struct Node {
     psql: Psql,
     server: Server,
     upstream: Mutex<Upstream>,
+    encrypted: bool,
 }
 
 impl Node {
@@ -100,6 +101,7 @@ impl Node {
             psql,
             server,
             upstream: Mutex::new(upstream),
+            encrypted: site.configuration.is_encrypted(),
         }
     }
 
@@ -181,6 +183,11 @@ impl Node {
     pub(crate) fn upstream(&self) -> MutexGuard<'_, Upstream> {
         // Written by single assignments, so a panic elsewhere leaves nothing half done.
         self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it reaches the node on that port, as `primary_conninfo`.
+    fn connection_info(&self, upstream: u16) -> String {
+        connection_info(upstream, self.name(), self.encrypted)
     }
 
     /// The physical replication slot that it uses on its upstream: `replica_1` of `replica-1`.

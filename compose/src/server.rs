@@ -270,6 +270,8 @@ impl Server {
             .env("LC_ALL", "C")
             .env_remove("PGDATA")
             .env_remove("PGPORT");
+        // A replica looks for certificates there, and the owner's are not for its account to read.
+        command.env("HOME", &launch.directory);
         // Its own group, so that Ctrl-C in a terminal reaches the owner only, which then decides when the servers end.
         command.process_group(0);
         launch.account.apply(&mut command);

@@ -1,7 +1,7 @@
 //! The servers that we work with: those of the environment, else an embedded cluster.
 
 use anyhow::{Context, Result};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 use diesel_manifold::Manifold;
 use manifold_compose::{Cluster, Node, Redis};
 
@@ -90,8 +90,8 @@ impl Servers {
 }
 
 /// A connection of our own, past the library: for migrations, and for looking at a server itself.
-pub async fn connection(url: &str) -> diesel::ConnectionResult<AsyncPgConnection> {
-    AsyncPgConnection::establish(url).await
+pub async fn connection(url: &str) -> diesel_manifold::Result<AsyncPgConnection> {
+    diesel_manifold::connect(url).await
 }
 
 /// A variable of the environment; empty is unset, as for the library.

@@ -54,7 +54,9 @@ fn steps(page: &str) -> Vec<Step<'_>> {
 }
 
 fn run(command: &str, app: &App) -> String {
-    let programs = Path::new(env!("CARGO_BIN_EXE_example-app")).parent().unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_example-app"))
+        .parent()
+        .unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let output = Command::new("bash")
         .args(["-o", "pipefail", "-c"])
@@ -67,7 +69,11 @@ fn run(command: &str, app: &App) -> String {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let said = said.replace('\r', "").replace(&app.address, ADDRESS);
-    assert!(output.status.success(), "$ {command}\n{said}\n{}", output.status);
+    assert!(
+        output.status.success(),
+        "$ {command}\n{said}\n{}",
+        output.status
+    );
     said
 }
 

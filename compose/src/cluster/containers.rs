@@ -28,7 +28,7 @@ impl Cluster {
     /// [`crate::Error::is_missing_binary`] without PostgreSQL's programs (psql asks the nodes), [`crate::Error::is_sql`] if a
     /// node does not answer, [`crate::Error::is_timed_out`] if the replicas do not stream.
     pub fn in_containers() -> Result<Self> {
-        let site = Site::open(Postgres::find()?, None)?;
+        let site = Site::open(Postgres::find()?, None, None)?;
         let port = port(PRIMARY.0, PRIMARY.1)?;
         let primary = Node::elsewhere(&site, "primary", DATABASE, port, Upstream::Nobody);
         let upstream = Upstream::Following(primary.port());
