@@ -270,6 +270,11 @@ fn with_the_profile_sync_a_write_waits_until_every_replica_has_applied_it() {
     .unwrap();
     let waiting = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
     eventually("the write waits", || sql(primary, waiting) == "1");
+    // Both have it on their disks, and that is not enough.
+    let flushed =
+        "select count(*) from pg_stat_replication where flush_lsn >= pg_current_wal_flush_lsn()";
+    eventually("both have received it", || sql(primary, flushed) == "2");
+    assert_eq!(sql(primary, waiting), "1");
     replica.resume_replay().unwrap();
     assert!(write.wait().unwrap().success());
     assert_eq!(sql(replica, "select count(*) from synchronous"), "1");
