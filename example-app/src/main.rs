@@ -4,9 +4,12 @@
 //!
 //! * `store/albums.rs`: repositories. `#[read]`, `#[cached]`, `#[write(invalidates(..))]`, and methods
 //!   composed to one transaction by their `_on` twins.
+//! * `store/posts.rs` and `store/comments.rs`: a page of two queries on one replica, and a write that
+//!   invalidates another repository's answer.
 //! * `http/route_header.rs`: who answered a call, observed from the outside.
 //! * `http/problem.rs`: the library's errors, as a client should see them.
-//! * `setup/catalog.rs`: `manifold.transaction(..)` across repositories.
+//! * `http/docs.rs`: the API's description, made of the same list as its router, and a page to try it.
+//! * `setup/catalog.rs` and `setup/blog.rs`: `manifold.transaction(..)` across repositories.
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
