@@ -7,7 +7,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context, Result, bail};
-use diesel_manifold::Manifold;
+use diesel_manifold::{Manifold, Settings};
 
 use self::report::Report;
 use self::stage::Stage;
@@ -17,7 +17,6 @@ use crate::stop::Stop;
 
 mod arguments;
 mod choice;
-mod connections;
 mod crew;
 mod dice;
 mod failure;
@@ -57,8 +56,10 @@ pub async fn command(args: &Load) -> Result<()> {
 
 /// Nothing, if we are asked to stop before the load begins.
 async fn run(args: &Load, servers: &Servers, mut stop: Stop) -> Result<Option<Report>> {
-    let settings = connections::settings(args);
-    let connections = settings.pool.size;
+    let mut settings = Settings::default();
+    if let Some(connections) = args.connections {
+        settings.pool.size = usize::try_from(connections)?;
+    }
     let manifold = servers.connect_with(settings).await?;
     let ready = tokio::select! {
         stage = prepare(args, servers, &manifold) => stage.map(Some),
@@ -67,7 +68,7 @@ async fn run(args: &Load, servers: &Servers, mut stop: Stop) -> Result<Option<Re
     let report = match ready {
         Ok(Some(stage)) => crew::run(args, stage, &mut stop)
             .await
-            .map(|outcome| Some(Report::new(args, connections, &outcome))),
+            .map(|outcome| Some(Report::new(args, &manifold.nodes(), &outcome))),
         Ok(None) => Ok(None),
         Err(error) => Err(error),
     };

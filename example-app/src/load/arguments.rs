@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// As many as a server has connections for, see `connections.rs`.
+/// Each is a task and no thread, and waits for a connection if none is free.
 const MOST_WRITERS: i64 = 100;
-/// Each is a task, not a thread.
 const MOST_READERS: i64 = 1_000;
-/// As the server counts them, see `connections.rs`.
+/// The primary has them twice if there is no replica, for writing and for reading, and the servers
+/// that we start take 200.
 const MOST_CONNECTIONS: i64 = 80;
 /// Calls a second; more than a process can make.
 const MOST_CALLS: i64 = 1_000_000;
@@ -37,7 +37,7 @@ pub struct Load {
     /// begins when its last one has ended (a closed loop)
     #[arg(long, value_name = "N", value_parser = number(1, MOST_CALLS))]
     pub rate: Option<u32>,
-    /// Connections to each replica, and as many for writing; 1 to 80 [default: by the readers]
+    /// Connections to each replica, and as many for writing; 1 to 80 [default: the library's, 10]
     #[arg(long, value_name = "N", value_parser = number(1, MOST_CONNECTIONS))]
     pub connections: Option<u32>,
     /// What the random choices of each reader and writer begin with

@@ -1,6 +1,7 @@
 //! A line on the terminal while it runs; nothing where there is none.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,35 +16,31 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Shows how the load goes, until it is dropped.
 pub async fn show(args: &Load, crew: &Crew) -> Infallible {
     let bar = Bar(ProgressBar::new(millis(args.duration)));
-    if let Ok(style) = ProgressStyle::with_template("  {bar:20} {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template("  {bar:20} {prefix}\n  {wide_msg}") {
         bar.0.set_style(style);
     }
     let mut looks = tokio::time::interval(LOOK);
-    let mut before = 0;
+    let (mut before, mut at) = (0, Duration::ZERO);
     loop {
         looks.tick().await;
         let elapsed = crew.elapsed();
-        let (mut reads, mut writes, mut failures) = (0, 0, 0);
-        for (kind, tally) in crew.tallies.iter() {
-            *(if kind.reads() {
-                &mut reads
-            } else {
-                &mut writes
-            }) += tally.answered;
-            failures += tally.failures();
+        let (mut answered, mut failed) = (0, 0);
+        for (_, tally) in crew.tallies.iter() {
+            answered += tally.answered;
+            failed += tally.failures();
         }
-        let now = reads - before;
-        before = reads;
-        let mut line = format!(
-            "{:.0} s  {} reads/s  {reads} reads  {writes} writes  {failures} errors ",
-            elapsed.as_secs_f64(),
-            now * 1_000 / millis(LOOK),
-        );
+        let rate = (answered - before) * 1_000 / millis(elapsed.saturating_sub(at)).max(1);
+        (before, at) = (answered, elapsed);
+        let mut by = "answered by".to_owned();
         for (source, count) in routes(crew.tallies.iter().map(|(_, tally)| tally.routes.clone())) {
-            line += &format!(" {source} {count}");
+            // Writing to a string cannot fail.
+            let _ = write!(by, "  {source} {count}");
         }
+        let seconds = elapsed.as_secs();
         bar.0.set_position(millis(elapsed));
-        bar.0.set_message(line);
+        bar.0
+            .set_prefix(format!("{seconds} s, {rate} calls/s, {failed} errors"));
+        bar.0.set_message(by);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use diesel_manifold::NodeStatus;
 use serde::Serialize;
 
 use super::arguments::{Load, Model};
@@ -23,8 +24,7 @@ pub struct Report {
     seconds: f64,
     /// Somebody asked to stop before the time was up.
     stopped: bool,
-    /// Connections for reading to each replica, and for writing to the primary.
-    connections: usize,
+    nodes: Vec<Connections>,
     /// All calls that were begun: those that were answered and those that failed.
     calls: u64,
     answered: u64,
@@ -33,6 +33,15 @@ pub struct Report {
     not_begun: Option<u64>,
     kinds: Vec<Row>,
     errors: Vec<Failed>,
+}
+
+/// At most so many connections to a node.
+#[derive(Debug, Serialize)]
+struct Connections {
+    node: String,
+    reading: usize,
+    /// Null for a replica.
+    writing: Option<usize>,
 }
 
 /// The calls of one kind.
@@ -72,7 +81,7 @@ struct Failed {
 }
 
 impl Report {
-    pub fn new(args: &Load, connections: usize, outcome: &Outcome) -> Self {
+    pub fn new(args: &Load, nodes: &[NodeStatus], outcome: &Outcome) -> Self {
         let seconds = outcome.took.as_secs_f64();
         let (mut kinds, mut errors) = (Vec::new(), Vec::new());
         for (kind, mut tally) in outcome.crew.tallies.iter() {
@@ -94,7 +103,7 @@ impl Report {
             rate: args.rate,
             seconds,
             stopped: outcome.stopped,
-            connections,
+            nodes: nodes.iter().map(Connections::of).collect(),
             calls: sum(|row| row.calls),
             answered: sum(|row| row.answered),
             failed: sum(|row| row.failed),
@@ -118,6 +127,16 @@ fn give_up(tally: &mut Tally) {
         tally
             .failures
             .insert("unfinished".to_owned(), Failures { count, first });
+    }
+}
+
+impl Connections {
+    fn of(node: &NodeStatus) -> Self {
+        Self {
+            node: node.name.to_string(),
+            reading: node.reading.max,
+            writing: node.writing.map(|pool| pool.max),
+        }
     }
 }
 
@@ -168,8 +187,8 @@ impl Report {
         let Self {
             writers,
             readers,
+            seconds,
             seed,
-            connections,
             ..
         } = self;
         let stopped = if self.stopped {
@@ -180,8 +199,7 @@ impl Report {
         let model = self.model.as_str();
         writeln!(
             f,
-            "\n  {model}, {writers} writers and {readers} readers for {:.1} s{stopped}; seed {seed}",
-            self.seconds
+            "\n  {model}: {writers} writers and {readers} readers for {seconds:.1} s{stopped}; seed {seed}"
         )?;
         match self.rate {
             None => writeln!(
@@ -190,13 +208,24 @@ impl Report {
             )?,
             Some(rate) => writeln!(
                 f,
-                "  open loop: all readers together begin {rate} calls a second; latency from when a call should have begun"
+                "  open loop: the readers together begin {rate} calls a second; a read's latency counts \
+                 from when it should have begun"
             )?,
         }
-        writeln!(
-            f,
-            "  connections: {connections} to each replica, {connections} for writing\n"
-        )
+        write!(f, "  connections, at most:")?;
+        for Connections {
+            node,
+            reading,
+            writing,
+        } in &self.nodes
+        {
+            write!(f, " {node} {reading}")?;
+            if let Some(writing) = writing {
+                write!(f, " and {writing} for writing")?;
+            }
+            write!(f, ";")?;
+        }
+        writeln!(f, " a call waits for a free one\n")
     }
 
     fn write_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -65,7 +65,9 @@ impl Stage {
             };
             let Some(last) = ids.last() else { break };
             after = *last;
-            ids.into_iter().for_each(|id| self.ids.add(id));
+            for id in ids {
+                self.ids.add(id);
+            }
         }
         Ok(())
     }
