@@ -13,6 +13,7 @@
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
+//! * `load.rs`: all of it under load, with figures.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -28,6 +29,7 @@ use crate::args::{Args, Command};
 mod args;
 mod banner;
 mod http;
+mod load;
 mod serve;
 mod servers;
 mod setup;
@@ -56,5 +58,6 @@ async fn run(args: Args) -> Result<()> {
     match args.command {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
+        Some(Command::Load(load)) => load::command(&load).await,
     }
 }

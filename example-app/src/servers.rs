@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use diesel_async::AsyncPgConnection;
-use diesel_manifold::Manifold;
+use diesel_manifold::{Builder, Manifold, Settings};
 use manifold_compose::{Cluster, Node, Redis};
 
 /// The variables that name a database. One that is set means: no embedded cluster.
@@ -75,8 +75,13 @@ impl Servers {
 
     /// The manifold in front of them.
     pub async fn connect(&self) -> Result<Manifold> {
+        self.connect_with(Settings::default()).await
+    }
+
+    /// The same with other bounds than the default ones.
+    pub async fn connect_with(&self, settings: Settings) -> Result<Manifold> {
         if !self.are_embedded() {
-            return Ok(Manifold::from_env().await?);
+            return Ok(Builder::from_env()?.settings(settings).connect().await?);
         }
         let mut builder = Manifold::builder().primary(&self.primary);
         for url in &self.replicas {
@@ -85,7 +90,7 @@ impl Servers {
         if let Some(url) = &self.redis {
             builder = builder.redis(url);
         }
-        Ok(builder.connect().await?)
+        Ok(builder.settings(settings).connect().await?)
     }
 }
 
