@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
+use crate::lag;
+
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 5291;
@@ -36,6 +38,8 @@ pub struct Args {
 pub enum Command {
     /// Serve the API; what is done without a command, too
     Serve(Serve),
+    /// How far each replica is behind the primary, each second
+    Lag(lag::Args),
 }
 
 /// How to serve.

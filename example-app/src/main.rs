@@ -10,6 +10,7 @@
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
+//! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -25,6 +26,7 @@ use crate::args::{Args, Command};
 mod args;
 mod banner;
 mod http;
+mod lag;
 mod serve;
 mod servers;
 mod setup;
@@ -53,5 +55,6 @@ async fn run(args: Args) -> Result<()> {
     match args.command {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
+        Some(Command::Lag(args)) => lag::command(&args).await,
     }
 }
