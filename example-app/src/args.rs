@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
+use crate::lag;
 use crate::load::Load;
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
@@ -40,6 +41,8 @@ pub enum Command {
     Serve(Serve),
     /// Write and read in parallel, and tell who answered and how fast
     Load(Load),
+    /// How far each replica is behind the primary, each second
+    Lag(lag::Args),
 }
 
 /// How to serve.

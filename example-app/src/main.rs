@@ -14,6 +14,7 @@
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
 //! * `load.rs`: all of it under load, with figures.
+//! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -29,6 +30,7 @@ use crate::args::{Args, Command};
 mod args;
 mod banner;
 mod http;
+mod lag;
 mod load;
 mod serve;
 mod servers;
@@ -59,5 +61,6 @@ async fn run(args: Args) -> Result<()> {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
         Some(Command::Load(load)) => load::command(&load).await,
+        Some(Command::Lag(args)) => lag::command(&args).await,
     }
 }

@@ -1,6 +1,6 @@
 //! The servers that we work with: those of the environment, else an embedded cluster.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use diesel_async::AsyncPgConnection;
 use diesel_manifold::{Builder, Manifold, Settings};
 use manifold_compose::{Cluster, Node, Redis};
@@ -47,6 +47,31 @@ impl Servers {
             redis: cluster.redis().map(Redis::url),
             cluster: Some(cluster),
         })
+    }
+
+    /// The servers of the environment, for commands that look at what is running.
+    pub fn configured() -> Result<Self> {
+        let servers = Self::of_environment();
+        if !servers.primary.is_empty() {
+            return Ok(servers);
+        }
+        if servers.replicas.is_empty() {
+            bail!("no servers are configured; `make demo` prints the lines to export");
+        }
+        bail!("replicas are configured, and no primary: set DATABASE_PRIMARY_URL");
+    }
+
+    /// The URLs of all nodes, the primary's first.
+    pub fn urls(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.primary).chain(&self.replicas)
+    }
+
+    /// The names of all nodes, as the library has them.
+    pub fn names(&self) -> Vec<String> {
+        let replicas = (1..=self.replicas.len()).map(|at| format!("replica-{at}"));
+        std::iter::once("primary".to_owned())
+            .chain(replicas)
+            .collect()
     }
 
     /// The same as the library reads. Its handle does not tell the URLs, and migrations need them.
