@@ -10,6 +10,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::https;
 
+use crate::lag;
+use crate::load::Load;
+
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 5291;
@@ -40,6 +43,10 @@ pub struct Args {
 pub enum Command {
     /// Serve the API; what is done without a command, too
     Serve(Serve),
+    /// Write and read in parallel, and tell who answered and how fast
+    Load(Load),
+    /// How far each replica is behind the primary, each second
+    Lag(lag::Args),
 }
 
 /// How to serve.

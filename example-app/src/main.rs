@@ -14,6 +14,8 @@
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
 //! * `https.rs`: the same over TLS.
+//! * `load.rs`: all of it under load, with figures.
+//! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -30,6 +32,8 @@ mod args;
 mod banner;
 mod http;
 mod https;
+mod lag;
+mod load;
 mod serve;
 mod servers;
 mod setup;
@@ -58,5 +62,7 @@ async fn run(args: Args) -> Result<()> {
     match args.command {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
+        Some(Command::Load(load)) => load::command(&load).await,
+        Some(Command::Lag(args)) => lag::command(&args).await,
     }
 }
