@@ -13,3 +13,4 @@ pub mod outcome;
 pub mod position;
 pub mod route;
 pub mod settings;
+pub mod stored;
