@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
+use crate::cache;
+
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 5291;
@@ -36,6 +38,9 @@ pub struct Args {
 pub enum Command {
     /// Serve the API; what is done without a command, too
     Serve(Serve),
+    /// What is cached in Redis: look at it, or drop it
+    #[command(subcommand)]
+    Cache(cache::Command),
 }
 
 /// How to serve.

@@ -10,6 +10,7 @@
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
+//! * `cache.rs`: what is cached, by its readable names, and dropping it by hand.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -24,6 +25,7 @@ use crate::args::{Args, Command};
 
 mod args;
 mod banner;
+mod cache;
 mod http;
 mod serve;
 mod servers;
@@ -53,5 +55,6 @@ async fn run(args: Args) -> Result<()> {
     match args.command {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
+        Some(Command::Cache(command)) => cache::command(&command).await,
     }
 }

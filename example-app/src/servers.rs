@@ -1,6 +1,6 @@
 //! The servers that we work with: those of the environment, else an embedded cluster.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use diesel_manifold::Manifold;
 use manifold_compose::{Cluster, Node, Redis};
@@ -47,6 +47,18 @@ impl Servers {
             redis: cluster.redis().map(Redis::url),
             cluster: Some(cluster),
         })
+    }
+
+    /// The servers of the environment, for commands that look at what is running.
+    pub fn configured() -> Result<Self> {
+        let servers = Self::of_environment();
+        if !servers.primary.is_empty() {
+            return Ok(servers);
+        }
+        if servers.replicas.is_empty() {
+            bail!("no servers are configured; `make demo` prints the three lines to export");
+        }
+        bail!("replicas are configured, and no primary: set DATABASE_PRIMARY_URL");
     }
 
     /// The same as the library reads. Its handle does not tell the URLs, and migrations need them.

@@ -15,7 +15,7 @@ use ureq::http::Request;
 /// For everything that takes milliseconds, on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(30);
 /// What the example reads; nothing of the developer's own gets in.
-const VARIABLES: [&str; 7] = [
+pub const VARIABLES: [&str; 7] = [
     "DATABASE_PRIMARY_URL",
     "DATABASE_URL",
     "DATABASE_REPLICA_URLS",
