@@ -3,10 +3,10 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help demo test check
+.PHONY: help demo test demo-compose test-compose check
 
 help: ## what there is (this)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" says what it takes
 	@scripts/requirements
@@ -15,6 +15,15 @@ demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" sa
 test: ## every test, those against real servers too; ARGS="routing" runs those with that in their name
 	@scripts/requirements
 	$(CARGO) test --workspace $(ARGS)
+
+demo-compose: ## the same in containers, the example included, http://127.0.0.1:5291
+	@scripts/requirements docker
+	@compose/cluster up demo
+	@compose/cluster logs example
+
+test-compose: ## the suite against the cluster in containers; ARGS="routing" runs those with that in their name
+	@scripts/requirements cargo cc make postgres docker
+	@scripts/test-compose $(ARGS)
 
 check: ## all that needs no servers: format, lints, documentation, features, packages, dependencies
 	@.ci/run fmt duplicates deny lint doc features package

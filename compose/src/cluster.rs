@@ -1,5 +1,6 @@
 //! From nothing to a running cluster, on one page; and what concerns all of its servers.
 
+mod containers;
 mod replication;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::node::{Node, Upstream, replica_name};
 use crate::redis::Redis;
 use crate::site::Site;
 use crate::template::{MOST_REPLICAS, Template};
+use crate::tls::Tls;
 
 /// Another process took a port, or replaced the template; that often we begin again.
 const ATTEMPTS: usize = 5;
@@ -34,6 +36,7 @@ pub struct Builder {
     replicas: usize,
     redis: bool,
     database: String,
+    tls: Option<Tls>,
 }
 
 impl Builder {
@@ -52,6 +55,12 @@ impl Builder {
     /// The database that [`Node::url`] leads to. The default is `app`.
     pub fn database(mut self, database: &str) -> Self {
         database.clone_into(&mut self.database);
+        self
+    }
+
+    /// TLS, for PostgreSQL and Redis. The default is none.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -87,7 +96,7 @@ impl Builder {
     }
 
     fn try_start(&self, postgres: Postgres, redis_server: Option<PathBuf>) -> Result<Cluster> {
-        let site = Site::open(postgres, redis_server)?;
+        let site = Site::open(postgres, redis_server, self.tls.as_ref())?;
         let template = Template::obtain(&site)?;
         let primary = Node::new(&site, "primary", &self.database, Upstream::Nobody)?;
         let upstream = Upstream::Following(primary.port());
@@ -131,6 +140,7 @@ impl Cluster {
             replicas: 2,
             redis: true,
             database: DATABASE.to_owned(),
+            tls: None,
         }
     }
 

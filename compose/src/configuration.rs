@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::account::Account;
 use crate::error::Result;
 use crate::files;
+use crate::tls::{Installed, Tls};
 
 const POSTGRESQL_CONF: &str = include_str!("../postgres/postgresql.conf");
 const THROWAWAY_CONF: &str = include_str!("../postgres/throwaway.conf");
@@ -35,23 +36,31 @@ const LONGEST_SOCKET_DIRECTORY: usize = 80;
 pub(crate) struct Configuration {
     directory: PathBuf,
     account: Account,
+    tls: Option<Installed>,
 }
 
 impl Configuration {
-    pub(crate) fn write(directory: &Path, account: Account) -> Result<Self> {
-        let written = Self {
-            directory: directory.to_owned(),
-            account,
-        };
+    pub(crate) fn write(directory: &Path, account: Account, tls: Option<&Tls>) -> Result<Self> {
+        let tls = tls.map(|tls| tls.install(directory, account)).transpose()?;
+        let hba = tls.as_ref().and_then(Installed::hba);
         for (name, content) in [
             ("postgresql.conf", POSTGRESQL_CONF),
             ("throwaway.conf", THROWAWAY_CONF),
-            ("pg_hba.conf", HBA_CONF),
+            ("pg_hba.conf", hba.as_deref().unwrap_or(HBA_CONF)),
             ("shared-redis.conf", REDIS_CONF),
         ] {
             files::write(&directory.join(name), content, account)?;
         }
-        Ok(written)
+        Ok(Self {
+            directory: directory.to_owned(),
+            account,
+            tls,
+        })
+    }
+
+    /// Whether the servers speak TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Where the Unix sockets are: the cluster's own directory, if its name is short enough.
@@ -83,13 +92,19 @@ impl Configuration {
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = {sockets}"
         );
         let _ = writeln!(text, "cluster_name = '{name}'");
+        text.extend(self.tls.as_ref().map(Installed::postgres));
         let path = self.directory.join(format!("{name}.conf"));
         files::write(&path, &text, self.account)?;
         Ok(path)
     }
 
-    /// Writes the file that Redis starts with.
-    pub(crate) fn write_redis(&self, port: u16, data: &Path) -> Result<PathBuf> {
+    /// Writes the file that Redis starts with: `port` is the one without TLS, `encrypted` the other.
+    pub(crate) fn write_redis(
+        &self,
+        port: u16,
+        encrypted: Option<u16>,
+        data: &Path,
+    ) -> Result<PathBuf> {
         let mut text = String::new();
         let _ = writeln!(
             text,
@@ -102,6 +117,9 @@ impl Configuration {
             "dir \"{0}\"\npidfile \"{0}/redis.pid\"",
             data.display()
         );
+        if let (Some(tls), Some(port)) = (&self.tls, encrypted) {
+            text.push_str(&tls.redis(port));
+        }
         // Its arguments, which name the directory, stay visible to the watchdog.
         text.push_str("set-proc-title no\n");
         let path = self.directory.join("redis.conf");
@@ -111,10 +129,15 @@ impl Configuration {
 }
 
 /// How a replica reaches its upstream, as `primary_conninfo`.
-pub(crate) fn connection_info(upstream_port: u16, application_name: &str) -> String {
+pub(crate) fn connection_info(
+    upstream_port: u16,
+    application_name: &str,
+    encrypted: bool,
+) -> String {
+    let sslmode = if encrypted { "require" } else { "disable" };
     format!(
         "host=127.0.0.1 port={upstream_port} user={REPLICATOR} password={REPLICATOR} \
-         application_name={application_name} sslmode=disable gssencmode=disable"
+         application_name={application_name} sslmode={sslmode} gssencmode=disable"
     )
 }
 

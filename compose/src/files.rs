@@ -1,8 +1,8 @@
 //! Directories of a cluster: making them, copying a data directory, the end of a log.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::account::Account;
@@ -31,6 +31,16 @@ pub(crate) fn make_directory(path: &Path, account: Account) -> Result<()> {
 pub(crate) fn write(path: &Path, content: &str, account: Account) -> Result<()> {
     fs::write(path, content).map_err(Error::file("write", path))?;
     account.own(path)
+}
+
+/// Copies a file that only the account may read afterwards. PostgreSQL insists on it for its key.
+pub(crate) fn copy_private(from: &Path, to: &Path, account: Account) -> Result<()> {
+    let content = fs::read(from).map_err(Error::file("read", from))?;
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(to);
+    file.and_then(|mut file| file.write_all(&content))
+        .map_err(Error::file("write", to))?;
+    account.own(to)
 }
 
 /// Copies a directory that only holds files and directories; the file system clones blocks where it can.

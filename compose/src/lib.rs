@@ -22,7 +22,8 @@
 //! # Where things are
 //!
 //! `cluster` is the journey from nothing to a running cluster. Below it: `template`, `node`, `redis` (what runs), `server`
-//! (one process and its fate), `watchdog`, and the terms `binaries`, `account`, `base`, `configuration`, `ports`, `files`, `error`.
+//! (one process and its fate), `watchdog`, and the terms `binaries`, `account`, `base`, `configuration`, `tls`, `ports`, `files`,
+//! `error`.
 //!
 //! Everything blocks and nothing needs a runtime. From async code, start the cluster before the runtime or in
 //! `spawn_blocking`; a fault takes milliseconds.
@@ -49,6 +50,7 @@ mod redis;
 mod server;
 mod site;
 mod template;
+mod tls;
 mod wait;
 mod watchdog;
 
@@ -56,3 +58,4 @@ pub use crate::cluster::{Builder, Cluster};
 pub use crate::error::{Error, Result};
 pub use crate::node::Node;
 pub use crate::redis::Redis;
+pub use crate::tls::Tls;

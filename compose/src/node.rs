@@ -15,7 +15,7 @@ use std::{fmt, fs};
 use rustix::process::Signal;
 
 use crate::account::Account;
-use crate::configuration::{APPLICATION, SUPERUSER, url};
+use crate::configuration::{APPLICATION, SUPERUSER, connection_info, url};
 use crate::error::Result;
 use crate::ports::Port;
 use crate::psql::Psql;
@@ -49,42 +49,60 @@ pub struct Node {
     psql: Psql,
     server: Server,
     upstream: Mutex<Upstream>,
+    encrypted: bool,
 }
 
 impl Node {
     /// A node that is not started yet, and whose data directory is still to be filled.
     pub(crate) fn new(site: &Site, name: &str, database: &str, upstream: Upstream) -> Result<Self> {
         let port = Port::free()?;
-        let data = site.directory().join(name);
         let configuration = site.configuration.write_node(name, port.number())?;
+        let data = site.directory().join(name);
         let mut config_file = OsString::from("config_file=");
         config_file.push(configuration);
-        let server = Server::new(Launch {
-            name: name.to_owned(),
-            program: site.postgres.postgres.clone(),
-            arguments: vec!["-D".into(), data.clone().into(), "-c".into(), config_file],
-            directory: data.clone(),
-            log: site.directory().join(format!("{name}.log")),
-            account: site.account,
-            // An immediate shutdown: no checkpoint, but the shared memory is given back.
-            farewell: Signal::QUIT,
-        });
+        let arguments = vec!["-D".into(), data.into(), "-c".into(), config_file];
+        let server = Server::new(launch(site, name, arguments));
+        let host = site.configuration.admin_host();
+        Ok(Self::on(site, server, port, host, database, upstream))
+    }
+
+    /// A node that runs in a container, and has this port on this machine.
+    pub(crate) fn elsewhere(
+        site: &Site,
+        name: &str,
+        database: &str,
+        port: u16,
+        upstream: Upstream,
+    ) -> Self {
+        let server = Server::elsewhere(launch(site, name, Vec::new()));
+        let host = PathBuf::from("127.0.0.1");
+        Self::on(site, server, Port::taken(port), host, database, upstream)
+    }
+
+    fn on(
+        site: &Site,
+        server: Server,
+        port: Port,
+        host: PathBuf,
+        database: &str,
+        upstream: Upstream,
+    ) -> Self {
         let psql = Psql {
             program: site.postgres.psql.clone(),
-            host: site.configuration.admin_host(),
+            host,
             port: port.number(),
-            server: name.to_owned(),
+            server: server.name().to_owned(),
         };
-        let (database, account) = (database.to_owned(), site.account);
-        Ok(Self {
+        Self {
             port,
-            database,
-            data,
-            account,
+            database: database.to_owned(),
+            data: site.directory().join(server.name()),
+            account: site.account,
             psql,
             server,
             upstream: Mutex::new(upstream),
-        })
+            encrypted: site.configuration.is_encrypted(),
+        }
     }
 
     /// What it is called in logs and as a replica's `application_name`: `primary`, `replica-1`, `replica-2`, …
@@ -167,6 +185,11 @@ impl Node {
         self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How it reaches the node on that port, as `primary_conninfo`.
+    fn connection_info(&self, upstream: u16) -> String {
+        connection_info(upstream, self.name(), self.encrypted)
+    }
+
     /// The physical replication slot that it uses on its upstream: `replica_1` of `replica-1`.
     fn slot(&self) -> String {
         slot_of(self.name())
@@ -197,6 +220,19 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.server.farewell();
         release_shared_memory(&self.data, self.account);
+    }
+}
+
+fn launch(site: &Site, name: &str, arguments: Vec<OsString>) -> Launch {
+    Launch {
+        name: name.to_owned(),
+        program: site.postgres.postgres.clone(),
+        arguments,
+        directory: site.directory().join(name),
+        log: site.directory().join(format!("{name}.log")),
+        account: site.account,
+        // An immediate shutdown: no checkpoint, but the shared memory is given back.
+        farewell: Signal::QUIT,
     }
 }
 

@@ -38,6 +38,11 @@ impl Port {
         Err(Kind::NoFreePort.into())
     }
 
+    /// One that a server elsewhere has.
+    pub(crate) fn taken(port: u16) -> Self {
+        Self(port)
+    }
+
     pub(crate) fn number(&self) -> u16 {
         self.0
     }

@@ -21,6 +21,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Redis {
     port: Port,
+    /// The one for TLS, if it speaks that; then `port` is ours alone.
+    encrypted: Option<Port>,
     server: Server,
 }
 
@@ -28,29 +30,44 @@ impl Redis {
     /// A server that is not started yet.
     pub(crate) fn new(site: &Site, program: &Path) -> Result<Self> {
         let port = Port::free()?;
-        let data = site.directory().join("redis");
-        files::make_directory(&data, site.account)?;
-        let configuration = site.configuration.write_redis(port.number(), &data)?;
-        let server = Server::new(Launch {
-            name: "redis".to_owned(),
-            program: program.to_owned(),
-            arguments: vec![configuration.into()],
-            directory: data,
-            log: site.directory().join("redis.log"),
-            account: site.account,
-            farewell: Signal::KILL,
-        });
-        Ok(Self { port, server })
+        let encrypted = site.configuration.is_encrypted().then(Port::free);
+        let encrypted = encrypted.transpose()?;
+        let mut launch = launch(site, program);
+        files::make_directory(&launch.directory, site.account)?;
+        let configuration = site.configuration.write_redis(
+            port.number(),
+            encrypted.as_ref().map(Port::number),
+            &launch.directory,
+        )?;
+        launch.arguments.push(configuration.into());
+        Ok(Self {
+            port,
+            encrypted,
+            server: Server::new(launch),
+        })
     }
 
-    /// `redis://127.0.0.1:PORT`.
+    /// A server that runs in a container, and has this port on this machine.
+    pub(crate) fn elsewhere(site: &Site, port: u16) -> Self {
+        Self {
+            port: Port::taken(port),
+            encrypted: None,
+            server: Server::elsewhere(launch(site, Path::new("redis-server"))),
+        }
+    }
+
+    /// `redis://127.0.0.1:PORT`; of a cluster with TLS, `rediss://`.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port())
+        let scheme = match self.encrypted {
+            Some(_) => "rediss",
+            None => "redis",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port())
     }
 
-    /// Its port on 127.0.0.1, the same for all its life.
+    /// Its port on 127.0.0.1, the same for all its life; of a cluster with TLS, the one for that.
     pub fn port(&self) -> u16 {
-        self.port.number()
+        self.encrypted.as_ref().unwrap_or(&self.port).number()
     }
 
     /// Starts it again after `kill`, empty and on the same port.
@@ -121,7 +138,7 @@ impl Redis {
 
     /// Sends one command and reads one answer: a line, or the text whose length the line tells.
     fn ask(&self, command: &str) -> io::Result<String> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number()));
         let mut stream = TcpStream::connect_timeout(&address, ANSWER_LIMIT)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         write!(stream, "{command}\r\n")?;
@@ -139,6 +156,18 @@ impl Redis {
                 Ok(text)
             }
         }
+    }
+}
+
+fn launch(site: &Site, program: &Path) -> Launch {
+    Launch {
+        name: "redis".to_owned(),
+        program: program.to_owned(),
+        arguments: Vec::new(),
+        directory: site.directory().join("redis"),
+        log: site.directory().join("redis.log"),
+        account: site.account,
+        farewell: Signal::KILL,
     }
 }
 

@@ -52,6 +52,8 @@ enum State {
     Down,
     Running(Child),
     Frozen(Child),
+    /// It runs in a container, and nothing that happens to it is our doing.
+    Elsewhere,
 }
 
 impl State {
@@ -66,8 +68,11 @@ impl State {
 
     fn take_child(&mut self) -> Option<Child> {
         match std::mem::replace(self, Self::Down) {
-            Self::Down => None,
             Self::Running(child) | Self::Frozen(child) => Some(child),
+            childless => {
+                *self = childless;
+                None
+            }
         }
     }
 }
@@ -78,6 +83,7 @@ impl fmt::Display for State {
             Self::Down => "down",
             Self::Running(_) => "running",
             Self::Frozen(_) => "frozen",
+            Self::Elsewhere => "in a container, where Docker brings its faults about",
         })
     }
 }
@@ -87,6 +93,14 @@ impl Server {
         Self {
             launch,
             state: Mutex::new(State::Down),
+        }
+    }
+
+    /// One that somebody else has started, and will stop.
+    pub(crate) fn elsewhere(launch: Launch) -> Self {
+        Self {
+            launch,
+            state: Mutex::new(State::Elsewhere),
         }
     }
 
@@ -135,7 +149,8 @@ impl Server {
 
     /// SIGKILL to the whole family. Afterwards none of them runs. Of a server that is down already: nothing.
     pub(crate) fn kill(&self) -> Result<()> {
-        match self.state().take_child() {
+        let mut state = self.ours()?;
+        match state.take_child() {
             Some(mut child) => kill_family(&mut child),
             None => Ok(()),
         }
@@ -143,7 +158,7 @@ impl Server {
 
     /// Stops it in order, by the signal that asks for it. Frozen, it is thawed first.
     pub(crate) fn stop(&self, by: Signal) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.ours()?;
         let Some(mut child) = state.take_child() else {
             return Ok(());
         };
@@ -167,24 +182,18 @@ impl Server {
 
     /// SIGSTOP to the whole family: connections stay open and nobody answers.
     pub(crate) fn freeze(&self) -> Result<()> {
-        let mut state = self.state();
-        match std::mem::replace(&mut *state, State::Down) {
-            State::Running(child) | State::Frozen(child) => {
-                hold_family(&child);
-                *state = State::Frozen(child);
-                Ok(())
-            }
-            State::Down => Err(self.wrong_state("running", &State::Down)),
-        }
+        let mut state = self.ours()?;
+        let Some(child) = state.take_child() else {
+            return Err(self.wrong_state("running", &state));
+        };
+        hold_family(&child);
+        *state = State::Frozen(child);
+        Ok(())
     }
 
     /// SIGCONT to the whole family. Of a server that is not frozen: nothing.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "faults look alike, whether one of them can fail today or not"
-    )]
     pub(crate) fn thaw(&self) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.ours()?;
         match std::mem::replace(&mut *state, State::Down) {
             State::Frozen(child) => {
                 thaw_family(&child);
@@ -211,13 +220,13 @@ impl Server {
 
     /// Whether it can answer.
     pub(crate) fn is_responsive(&self) -> bool {
-        matches!(*self.state(), State::Running(_))
+        matches!(*self.state(), State::Running(_) | State::Elsewhere)
     }
 
     /// Refuses, unless it can answer.
     pub(crate) fn require_responsive(&self) -> Result<()> {
         match &*self.state() {
-            State::Running(_) => Ok(()),
+            State::Running(_) | State::Elsewhere => Ok(()),
             other => Err(self.wrong_state("running", other)),
         }
     }
@@ -261,6 +270,8 @@ impl Server {
             .env("LC_ALL", "C")
             .env_remove("PGDATA")
             .env_remove("PGPORT");
+        // A replica looks for certificates there, and the owner's are not for its account to read.
+        command.env("HOME", &launch.directory);
         // Its own group, so that Ctrl-C in a terminal reaches the owner only, which then decides when the servers end.
         command.process_group(0);
         launch.account.apply(&mut command);
@@ -274,6 +285,15 @@ impl Server {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.settle();
         state
+    }
+
+    /// The state, of a server that we may do something to.
+    fn ours(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        if matches!(*state, State::Elsewhere) {
+            return Err(self.wrong_state("a process of this cluster", &state));
+        }
+        Ok(state)
     }
 
     fn wrong_state(&self, wanted: &'static str, state: &State) -> Error {

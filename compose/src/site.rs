@@ -9,6 +9,7 @@ use crate::configuration::Configuration;
 use crate::error::Result;
 use crate::files;
 use crate::ports::random;
+use crate::tls::Tls;
 use crate::watchdog::Watchdog;
 
 /// Dropping it removes the directory. Servers in it are to be dropped before.
@@ -25,7 +26,11 @@ pub(crate) struct Site {
 
 impl Site {
     /// Makes an empty directory with a watchdog. The watchdog comes first: from then on nothing can be left behind.
-    pub(crate) fn open(postgres: Postgres, redis_server: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn open(
+        postgres: Postgres,
+        redis_server: Option<PathBuf>,
+        tls: Option<&Tls>,
+    ) -> Result<Self> {
         let account = Account::choose()?;
         // Short, because the Unix sockets are in it.
         let directory = base_directory(account)?.join(format!("manifold-{:08x}", random() >> 32));
@@ -39,7 +44,7 @@ impl Site {
                 return Err(error);
             }
         };
-        let configuration = Configuration::write(&directory, account)?;
+        let configuration = Configuration::write(&directory, account, tls)?;
         Ok(Self {
             postgres,
             redis_server,

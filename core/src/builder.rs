@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::calls::Calls;
 use crate::manifold::Manifold;
 use crate::pools::Pools;
-use crate::pools::connect::Endpoint;
+use crate::pools::connect::endpoint::Endpoint;
 use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;
@@ -179,8 +179,8 @@ impl Builder {
             &identity.schemas,
             &self.namespace,
         );
-        if !cache.open(namespace.clone()).await {
-            tracing::warn!("Redis does not answer; calls go on without it until it does");
+        if let Err(reason) = cache.open(namespace.clone()).await {
+            tracing::warn!(%reason, "Redis does not answer; calls go on without it until it does");
         }
         let calls = Arc::new(Calls::new(pools, cache, self.settings.write.clone()));
         // Spawned: the background task of the pools. It holds them weakly and ends with them.

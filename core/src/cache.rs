@@ -37,6 +37,7 @@ use flight::{Flights, Seat};
 use local::Local;
 use refusal::{Refusal, Refused};
 use shared::inspection::SharedCache;
+use shared::link::Silence;
 use shared::{Found, Shared, SharedGeneration};
 
 /// Generations are kept for stripes of keys, so that their number is bounded. Two keys in one stripe
@@ -94,12 +95,12 @@ impl Cache {
         })
     }
 
-    /// Connects to Redis under `namespace`. False if Redis did not answer: then it is tried again
+    /// Connects to Redis under `namespace`. Fails if Redis did not answer: then it is tried again
     /// with each operation that its breaker lets through.
-    pub async fn open(&self, namespace: Namespace) -> bool {
+    pub async fn open(&self, namespace: Namespace) -> Result<(), Silence> {
         match &self.shared {
             Some(shared) => shared.open(namespace).await,
-            None => true,
+            None => Ok(()),
         }
     }
 

@@ -88,6 +88,7 @@ pub use builder::Builder;
 pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
 pub use diesel_manifold_macros::{CacheKey, Cacheable, repository};
 pub use manifold::Manifold;
+pub use pools::connect::connect;
 pub use pools::node::{NodeStatus, PoolStatus};
 pub use query::conn::{CanExecute, QueryConn, ReadConn, ReadPipe, WriteConn};
 pub use query::dsl::RunQueryDsl;

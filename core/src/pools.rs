@@ -21,7 +21,9 @@ pub mod outcome;
 pub mod queries;
 pub mod upkeep;
 
-use connect::{Endpoint, Identity, Session};
+use connect::Session;
+use connect::endpoint::Endpoint;
+use connect::identity::Identity;
 use lease::Lease;
 use node::{Node, NodeStatus, Shared, Unavailable};
 

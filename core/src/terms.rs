@@ -14,3 +14,4 @@ pub mod position;
 pub mod route;
 pub mod settings;
 pub mod stored;
+pub mod tls;

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
-use crate::cache;
+use crate::load::Load;
+use crate::{cache, lag};
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
@@ -38,6 +39,10 @@ pub struct Args {
 pub enum Command {
     /// Serve the API; what is done without a command, too
     Serve(Serve),
+    /// Write and read in parallel, and tell who answered and how fast
+    Load(Load),
+    /// How far each replica is behind the primary, each second
+    Lag(lag::Args),
     /// What is cached in Redis: look at it, or drop it
     #[command(subcommand)]
     Cache(cache::Command),

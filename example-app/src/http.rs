@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use diesel_manifold::Manifold;
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::problem::Problem;
 use crate::store::{Albums, Blogs, Comments, Posts};
@@ -16,6 +18,7 @@ mod albums;
 mod blogs;
 mod cluster;
 mod created;
+mod docs;
 mod input;
 mod posts;
 mod problem;
@@ -48,35 +51,49 @@ impl App {
     }
 }
 
-/// All of the API.
+/// The API; each handler says at which path it is. Of this one list come the router and its description.
+fn api() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(docs::Base::openapi())
+        .routes(routes!(albums::create))
+        .routes(routes!(albums::by_id, albums::change, albums::delete))
+        .routes(routes!(albums::page))
+        .routes(routes!(blogs::create))
+        .routes(routes!(blogs::publish))
+        .routes(routes!(posts::page))
+        .routes(routes!(posts::by_id, posts::edit))
+        .routes(routes!(posts::comment))
+        .routes(routes!(cluster::cluster))
+        .routes(routes!(health))
+}
+
+/// The API and its description.
 pub fn router(app: App) -> Router {
-    let album = get(albums::by_id)
-        .patch(albums::change)
-        .delete(albums::delete);
-    Router::new()
-        .route("/api/album", post(albums::create))
-        .route("/api/album/{id}", album)
-        .route("/api/albums", get(albums::page))
-        .route("/api/blog", post(blogs::create))
-        .route("/api/blog/{id}/post", post(blogs::publish))
-        .route("/api/posts", get(posts::page))
-        .route("/api/post/{id}", get(posts::by_id).patch(posts::edit))
-        .route("/api/post/{id}/comment", post(posts::comment))
-        .route("/api/cluster", get(cluster::cluster))
-        .route("/healthz", get(health))
+    let (api, document) = api().split_for_parts();
+    api.with_state(Arc::new(app))
+        .merge(docs::pages(document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(route_header::route_header))
-        .with_state(Arc::new(app))
 }
 
-#[derive(Serialize)]
+/// This process serves.
+#[derive(Serialize, ToSchema)]
 struct Health {
+    #[schema(example = "ok")]
     status: &'static str,
 }
 
-/// Says that this process serves. It asks no database: restarting us would not mend one.
+/// Whether this process serves
+///
+/// It asks no database: restarting us would not mend one.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "health",
+    tag = "operation",
+    responses((status = OK, description = "It does", body = Health)),
+)]
 async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
@@ -88,4 +105,25 @@ async fn no_such_path(uri: Uri) -> Problem {
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_router_is_described_and_the_other_way_round() {
+        let (router, document) = api().split_for_parts();
+        // axum has no list of its paths, but prints them, and then those of its fallback.
+        let printed = format!("{router:?}");
+        let printed = printed.split("fallback_router").next().unwrap();
+        let paths = printed.split('"').filter(|part| part.starts_with('/'));
+        let described = document.paths.paths.keys().map(String::as_str);
+        assert_eq!(
+            paths.collect::<BTreeSet<_>>(),
+            described.collect::<BTreeSet<_>>()
+        );
+    }
 }

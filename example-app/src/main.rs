@@ -4,12 +4,17 @@
 //!
 //! * `store/albums.rs`: repositories. `#[read]`, `#[cached]`, `#[write(invalidates(..))]`, and methods
 //!   composed to one transaction by their `_on` twins.
+//! * `store/posts.rs` and `store/comments.rs`: a page of two queries on one replica, and a write that
+//!   invalidates another repository's answer.
 //! * `http/route_header.rs`: who answered a call, observed from the outside.
 //! * `http/problem.rs`: the library's errors, as a client should see them.
-//! * `setup/catalog.rs`: `manifold.transaction(..)` across repositories.
+//! * `http/docs.rs`: the API's description, made of the same list as its router, and a page to try it.
+//! * `setup/catalog.rs` and `setup/blog.rs`: `manifold.transaction(..)` across repositories.
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
+//! * `load.rs`: all of it under load, with figures.
+//! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
 //! * `cache.rs`: what is cached, by its readable names, and dropping it by hand.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
@@ -27,6 +32,8 @@ mod args;
 mod banner;
 mod cache;
 mod http;
+mod lag;
+mod load;
 mod serve;
 mod servers;
 mod setup;
@@ -55,6 +62,8 @@ async fn run(args: Args) -> Result<()> {
     match args.command {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
+        Some(Command::Load(load)) => load::command(&load).await,
+        Some(Command::Lag(args)) => lag::command(&args).await,
         Some(Command::Cache(command)) => cache::command(&command).await,
     }
 }

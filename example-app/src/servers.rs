@@ -1,8 +1,8 @@
 //! The servers that we work with: those of the environment, else an embedded cluster.
 
 use anyhow::{Context, Result, bail};
-use diesel_async::{AsyncConnection, AsyncPgConnection};
-use diesel_manifold::Manifold;
+use diesel_async::AsyncPgConnection;
+use diesel_manifold::{Builder, Manifold, Settings};
 use manifold_compose::{Cluster, Node, Redis};
 
 /// The variables that name a database. One that is set means: no embedded cluster.
@@ -61,6 +61,19 @@ impl Servers {
         bail!("replicas are configured, and no primary: set DATABASE_PRIMARY_URL");
     }
 
+    /// The URLs of all nodes, the primary's first.
+    pub fn urls(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.primary).chain(&self.replicas)
+    }
+
+    /// The names of all nodes, as the library has them.
+    pub fn names(&self) -> Vec<String> {
+        let replicas = (1..=self.replicas.len()).map(|at| format!("replica-{at}"));
+        std::iter::once("primary".to_owned())
+            .chain(replicas)
+            .collect()
+    }
+
     /// The same as the library reads. Its handle does not tell the URLs, and migrations need them.
     fn of_environment() -> Self {
         let replicas = REPLICAS.iter().filter_map(|name| variable(name));
@@ -87,8 +100,13 @@ impl Servers {
 
     /// The manifold in front of them.
     pub async fn connect(&self) -> Result<Manifold> {
+        self.connect_with(Settings::default()).await
+    }
+
+    /// The same with other bounds than the default ones.
+    pub async fn connect_with(&self, settings: Settings) -> Result<Manifold> {
         if !self.are_embedded() {
-            return Ok(Manifold::from_env().await?);
+            return Ok(Builder::from_env()?.settings(settings).connect().await?);
         }
         let mut builder = Manifold::builder().primary(&self.primary);
         for url in &self.replicas {
@@ -97,13 +115,13 @@ impl Servers {
         if let Some(url) = &self.redis {
             builder = builder.redis(url);
         }
-        Ok(builder.connect().await?)
+        Ok(builder.settings(settings).connect().await?)
     }
 }
 
 /// A connection of our own, past the library: for migrations, and for looking at a server itself.
-pub async fn connection(url: &str) -> diesel::ConnectionResult<AsyncPgConnection> {
-    AsyncPgConnection::establish(url).await
+pub async fn connection(url: &str) -> diesel_manifold::Result<AsyncPgConnection> {
+    diesel_manifold::connect(url).await
 }
 
 /// A variable of the environment; empty is unset, as for the library.

@@ -11,10 +11,16 @@
 mod app;
 #[path = "http/blogs.rs"]
 mod blogs;
+#[path = "http/docs.rs"]
+mod docs;
+#[path = "http/document.rs"]
+mod document;
 #[path = "http/failures.rs"]
 mod failures;
 #[path = "http/instances.rs"]
 mod instances;
+#[path = "http/probes.rs"]
+mod probes;
 #[path = "http/reading.rs"]
 mod reading;
 #[path = "http/writing.rs"]

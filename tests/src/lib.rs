@@ -4,6 +4,7 @@
 //! Nothing sleeps to let something happen. A test waits until a condition holds, with a deadline
 //! that only a failure reaches.
 
+pub mod certificates;
 mod readme;
 pub mod schema;
 pub mod shop;
@@ -11,6 +12,7 @@ pub mod slow_commit;
 pub mod until;
 pub mod world;
 
+pub use certificates::Authority;
 pub use shop::{Album, Shop};
 pub use until::until;
 pub use world::World;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diesel::sql_types::{Bool, Integer};
+use diesel::sql_types::{Bool, Integer, Text};
 use diesel_manifold::prelude::*;
 use diesel_manifold::{Cacheable, Manifold};
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 pub const SQL: &str = "
 CREATE TABLE album (id serial PRIMARY KEY, title text NOT NULL UNIQUE);
 INSERT INTO album (title) VALUES ('Kind of Blue'), ('A Love Supreme');
-CREATE FUNCTION who() RETURNS TABLE (standby bool, port int, pid int) LANGUAGE sql AS
-  'SELECT pg_is_in_recovery(), inet_server_port(), pg_backend_pid()';
+CREATE FUNCTION who() RETURNS TABLE (standby bool, node text, pid int) LANGUAGE sql AS
+  'SELECT pg_is_in_recovery(), current_setting(''cluster_name''), pg_backend_pid()';
 CREATE FUNCTION writing() RETURNS int LANGUAGE sql AS
   'INSERT INTO album (title) VALUES (''by a function'') RETURNING id';
 ALTER TABLE album OWNER TO app;
@@ -48,14 +48,14 @@ pub struct Album {
 }
 
 /// Who answered, in the server's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Who {
     /// Whether it is a standby.
     #[diesel(sql_type = Bool)]
     pub standby: bool,
-    /// Its port.
-    #[diesel(sql_type = Integer)]
-    pub port: i32,
+    /// Its name, which is its `cluster_name`.
+    #[diesel(sql_type = Text)]
+    pub node: String,
     /// The session's process.
     #[diesel(sql_type = Integer)]
     pub pid: i32,

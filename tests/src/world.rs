@@ -1,5 +1,6 @@
 //! A database of its own for each test, on a real cluster.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,6 +9,10 @@ use diesel_manifold::{Builder, Manifold, Settings};
 use manifold_compose::{Cluster, Node};
 
 use crate::shop;
+
+/// Set to `1`: the tests run on the cluster that `compose/compose.yaml` started, and leave their databases there:
+/// dropping each would cost a checkpoint. Their names begin with `manifold_test_`.
+const EXTERNAL: &str = "MANIFOLD_TEST_EXTERNAL";
 
 /// The cluster that the tests of one binary share. Its watchdog stops it with the process.
 static SHARED: OnceLock<Arc<Cluster>> = OnceLock::new();
@@ -22,17 +27,39 @@ pub struct World {
 impl World {
     /// A database of its own on the cluster that all tests share. For tests that break nothing.
     pub fn new() -> Self {
-        let cluster = SHARED.get_or_init(|| Arc::new(Cluster::start().expect("a cluster")));
+        let cluster = SHARED.get_or_init(|| {
+            let cluster = if is_external() {
+                Cluster::in_containers()
+            } else {
+                Cluster::start()
+            };
+            Arc::new(cluster.expect("a cluster"))
+        });
         Self::on(Arc::clone(cluster))
     }
 
     /// A cluster of its own. For tests that break something.
-    pub fn alone() -> Self {
-        Self::on(Arc::new(Cluster::start().expect("a cluster")))
+    ///
+    /// `None`, where the tests run on a cluster that is not theirs to break; it says that the test is
+    /// skipped.
+    pub fn alone() -> Option<Self> {
+        if is_external() {
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or("a test");
+            // Not by `eprintln!`, of which the test harness shows nothing.
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: {test}, which breaks servers ({EXTERNAL} is set)"
+            );
+            return None;
+        }
+        Some(Self::on(Arc::new(Cluster::start().expect("a cluster"))))
     }
 
     fn on(cluster: Arc<Cluster>) -> Self {
-        let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        // With the process, because several test binaries may share an external cluster.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let database = format!("manifold_test_{}_{count}", std::process::id());
         cluster.create_database(&database).expect("a database");
         let world = Self { cluster, database };
         world.sql(world.primary(), shop::SQL);
@@ -123,6 +150,10 @@ impl World {
         );
         count.parse().expect("a number")
     }
+}
+
+fn is_external() -> bool {
+    std::env::var_os(EXTERNAL).is_some_and(|said| said == "1")
 }
 
 impl Default for World {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use diesel_manifold::Manifold;
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World, until};
@@ -81,6 +82,48 @@ async fn an_unreachable_primary_is_a_typed_error_within_the_connect_timeout() {
 }
 
 #[tokio::test]
+async fn a_connection_of_ones_own_may_write_and_has_no_settings_of_ours() {
+    let world = World::new();
+    let url = world.url(world.primary());
+    let mut conn = diesel_manifold::connect(&url).await.unwrap();
+    conn.batch_execute("CREATE TABLE migrated (id int)")
+        .await
+        .unwrap();
+    let show = |setting| {
+        diesel::dsl::sql::<diesel::sql_types::Text>(&format!("current_setting('{setting}')"))
+    };
+    let settings: (String, String) = diesel_async::RunQueryDsl::get_result(
+        diesel::select((
+            show("statement_timeout"),
+            show("default_transaction_read_only"),
+        )),
+        &mut conn,
+    )
+    .await
+    .unwrap();
+    assert_eq!(settings, ("0".to_owned(), "off".to_owned()));
+}
+
+#[tokio::test]
+async fn a_connection_of_ones_own_fails_as_typed_as_a_manifold() {
+    let failure = async |url: &str| match diesel_manifold::connect(url).await {
+        Ok(_) => panic!("{url} was taken"),
+        Err(error) => error,
+    };
+    for url in ["", "not a url", "postgres://"] {
+        let error = failure(url).await;
+        assert!(error.is_configuration(), "{url}: {error}");
+        assert!(error.to_string().contains("the URL"), "{url}: {error}");
+    }
+    let world = World::new();
+    let url = world.url(world.primary());
+    let error = failure(&url.replacen("app:app", "app:wrong", 1)).await;
+    assert!(error.is_configuration(), "{error}");
+    let error = failure(&format!("postgres://app:app@127.0.0.1:{}/app", nobody())).await;
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[tokio::test]
 async fn a_standby_as_primary_is_refused() {
     let world = World::new();
     let error = Manifold::builder()
@@ -108,7 +151,9 @@ async fn an_unreachable_replica_is_left_out() {
 #[tokio::test]
 async fn a_replica_of_another_cluster_is_refused() {
     let world = World::new();
-    let stranger = World::alone();
+    let Some(stranger) = World::alone() else {
+        return;
+    };
     let error = world
         .primary_only()
         .replica(stranger.url(stranger.replica(0)))

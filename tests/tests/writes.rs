@@ -269,7 +269,7 @@ async fn a_connection_lost_before_the_commit_took_effect_is_a_rollback() {
 
 #[tokio::test]
 async fn a_connection_lost_after_the_commit_took_effect_is_a_success() {
-    let world = World::alone();
+    let Some(world) = World::alone() else { return };
     let shop = world.shop().await;
     shop.by_id(1).await.unwrap();
     // COMMIT is durable at once and then waits for a standby that does not exist.
@@ -318,7 +318,7 @@ async fn without_a_transaction_a_failed_write_still_delivers_its_invalidations()
 
 #[tokio::test]
 async fn a_pool_of_dead_connections_does_not_fail_the_next_write() {
-    let world = World::alone();
+    let Some(world) = World::alone() else { return };
     let shop = world.shop().await;
     let writers = hold_writers(&world, &shop, 4).await;
     shop.open_door();

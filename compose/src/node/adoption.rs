@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::{Node, Upstream, replica_name, slot_of};
-use crate::configuration::connection_info;
 use crate::error::Result;
 use crate::files;
 use crate::template::MOST_REPLICAS;
@@ -27,7 +26,7 @@ impl Node {
         let _ = writeln!(
             text,
             "primary_conninfo = '{}'",
-            connection_info(upstream, self.name())
+            self.connection_info(upstream)
         );
         let _ = writeln!(text, "primary_slot_name = '{}'", self.slot());
         // The file of ALTER SYSTEM, by which the upstream is changed later.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::{Node, Upstream};
-use crate::configuration::connection_info;
 use crate::error::{Kind, Result};
 use crate::processes;
 use crate::wait;
@@ -99,7 +98,7 @@ impl Node {
                  where not exists (select from pg_replication_slots where slot_name = '{slot}')"
             ),
         )?;
-        self.set_connection_info(&connection_info(upstream.port(), self.name()))?;
+        self.set_connection_info(&self.connection_info(upstream.port()))?;
         *self.upstream() = Upstream::Following(upstream.port());
         Ok(())
     }
@@ -128,7 +127,7 @@ impl Node {
     /// Undoes [`Node::cut_walreceiver`] and returns at once; [`crate::Cluster::wait_replayed`] waits until it has caught up.
     pub fn restore_walreceiver(&self) -> Result<()> {
         let port = self.require_replica()?;
-        self.set_connection_info(&connection_info(port, self.name()))?;
+        self.set_connection_info(&self.connection_info(port))?;
         *self.upstream() = Upstream::Following(port);
         Ok(())
     }

@@ -14,3 +14,4 @@ mod replication;
 mod starting;
 mod support;
 mod template;
+mod tls;

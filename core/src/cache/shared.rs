@@ -20,12 +20,12 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisResult, Script, ScriptInvocation};
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Script, ScriptInvocation};
 
 use crate::rules::breaker::{Breaker, Limits};
 use crate::terms::clock::Clock;
-use crate::terms::error::{Error, Result};
+use crate::terms::error::Result;
 use crate::terms::fingerprint::Fingerprint;
 use crate::terms::key::Key;
 use crate::terms::namespace::Namespace;
@@ -33,9 +33,14 @@ use crate::terms::settings::CacheSettings;
 use crate::terms::stored::StoredName;
 
 pub mod inspection;
+pub mod link;
 mod mark;
 
+use link::{Link, Silence};
 use mark::Marks;
+
+/// For the first answer, connecting included.
+const START: Duration = Duration::from_secs(2);
 
 /// Keys invalidated by one script call; Redis runs nothing else meanwhile.
 const BATCH: usize = 500;
@@ -65,8 +70,7 @@ return #KEYS";
 
 /// The second level.
 pub struct Shared {
-    client: Client,
-    manager: ConnectionManager,
+    link: Link,
     namespace: OnceLock<Namespace>,
     breaker: Mutex<Breaker>,
     fill: Script,
@@ -107,22 +111,8 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// The second level at `url`; nothing is connected yet.
     pub fn new(url: &str, settings: CacheSettings, clock: Clock) -> Result<Self> {
-        let configuration = |error: redis::RedisError| {
-            Error::configuration(
-                format!("REDIS_URL is not a Redis URL ({error})"),
-                "write it as redis://:password@host:6379/0",
-            )
-        };
-        let client = Client::open(url).map_err(configuration)?;
-        let config = ConnectionManagerConfig::new()
-            // Each operation has its time from us, in `bounded`.
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(Duration::from_secs(1)))
-            .set_max_delay(Duration::from_millis(500));
         Ok(Self {
-            manager: ConnectionManager::new_lazy_with_config(client.clone(), config)
-                .map_err(configuration)?,
-            client,
+            link: Link::new(url)?,
             namespace: OnceLock::new(),
             breaker: Mutex::new(Breaker::new()),
             fill: Script::new(FILL),
@@ -133,16 +123,14 @@ impl Shared {
         })
     }
 
-    /// From now on keys belong to `namespace`. True if Redis answers.
-    pub async fn open(&self, namespace: Namespace) -> bool {
+    /// From now on keys belong to `namespace`. Fails if Redis does not answer.
+    pub async fn open(&self, namespace: Namespace) -> Result<(), Silence> {
         // A second namespace cannot come: a manifold is opened once.
         let _ = self.namespace.set(namespace);
         // Connecting takes longer than an operation, and it happens here once.
-        let mut manager = self.manager.clone();
-        let ping = redis::cmd("PING");
-        let answer = ping.query_async::<()>(&mut manager);
-        let limit = Duration::from_secs(1);
-        matches!(tokio::time::timeout(limit, answer).await, Ok(Ok(())))
+        let ping = (self.link).run(async |mut m| redis::cmd("PING").query_async(&mut m).await);
+        let late = |_| Err(Silence::new(format!("no answer within {START:?}")));
+        (tokio::time::timeout(START, ping).await).unwrap_or_else(late)
     }
 
     /// Looks `key` up. `None`: Redis did not answer.
@@ -215,7 +203,7 @@ impl Shared {
     /// Runs an operation within its time, if the breaker admits it. `None`: it has no answer.
     async fn bounded<T>(
         &self,
-        operation: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>,
+        operation: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Option<T> {
         let limits = Limits {
             failures: self.settings.breaker_failures,
@@ -225,7 +213,7 @@ impl Shared {
             return None;
         }
         let limit = self.settings.operation_timeout;
-        match tokio::time::timeout(limit, operation(self.manager.clone())).await {
+        match tokio::time::timeout(limit, self.link.run(operation)).await {
             Ok(Ok(answer)) => {
                 if self.breaker().answered() {
                     tracing::info!("Redis answers again");

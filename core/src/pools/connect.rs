@@ -1,120 +1,84 @@
 //! Opening a connection, and what the pool asks of it before it is lent again.
 
-use std::error::Error as StdError;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use diesel::QueryResult;
 use diesel::connection::CacheSize;
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use tokio_postgres::NoTls;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
 
 use crate::pools::dice;
 use crate::pools::queries;
-use crate::terms::error::{Error, Result};
+use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
+
+#[cfg(feature = "tls")]
+mod binding;
+pub mod encryption;
+pub mod endpoint;
+pub mod failure;
+#[cfg(feature = "tls")]
+mod handshake;
+pub mod identity;
+
+use encryption::Connector as TlsConnector;
+use endpoint::Endpoint;
+use failure::{Class, ConnectError};
+use identity::{Identity, Incarnation};
 
 diesel::define_sql_function! { fn current_database() -> Text; }
 
-/// A PostgreSQL server to connect to.
-#[derive(Clone)]
-pub struct Endpoint {
-    config: tokio_postgres::Config,
-    /// Host and port, without the password, for messages.
-    address: String,
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Endpoint").field(&self.address).finish()
-    }
-}
-
-impl Endpoint {
-    /// The endpoint of a `postgres://` URL or a `key=value` string. `setting` names where it was
-    /// configured, for the error.
-    pub fn parse(url: &str, setting: &str) -> Result<Self> {
-        let config = tokio_postgres::Config::from_str(url).map_err(|error| {
-            let why = error
-                .source()
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            Error::configuration(
-                format!("{setting} is not a PostgreSQL URL ({why})"),
-                "write it as postgres://user:password@host:5432/database",
-            )
-        })?;
-        if config.get_hosts().is_empty() {
-            return Err(Error::configuration(
-                format!("{setting} names no host"),
-                "write it as postgres://user:password@host:5432/database",
-            ));
-        }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(Error::configuration(
-                format!(
-                    "{setting} asks for TLS (sslmode=require), which this version does not speak"
-                ),
-                "use a network that needs none, or a local proxy that adds it",
-            ));
-        }
-        Ok(Self {
-            address: address(&config),
-            config,
-        })
-    }
-
-    /// Host and port.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-}
-
-fn address(config: &tokio_postgres::Config) -> String {
-    let ports = config.get_ports();
-    let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| {
-        // One port for all hosts, or one for each.
-        let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
-        match host {
-            tokio_postgres::config::Host::Tcp(name) => format!("{name}:{port}"),
-            #[cfg(unix)]
-            tokio_postgres::config::Host::Unix(path) => format!("{}:{port}", path.display()),
-        }
-    });
-    hosts.collect::<Vec<_>>().join(",")
-}
-
-/// Which database a connection reaches, whatever its URL says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// `system_identifier` of the cluster: a primary and its standbys have the same.
-    pub system: i64,
-    /// The database.
-    pub database: String,
-    /// The schemas that its `search_path` finds tables in: the same query means other tables in
-    /// others.
-    pub schemas: String,
-}
-
-/// From one start of the server, or its recovery from a crash, to the next. `None`: the role may not
-/// see it (it needs `pg_monitor`).
+/// Opens a connection of your own to a PostgreSQL URL, as the manifold opens its own: for migrations,
+/// and for a look at one server.
 ///
-/// It is when the checkpointer was started: a crash of one backend restarts that, too, while
-/// `pg_postmaster_start_time()` stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incarnation(Option<String>);
+/// It belongs to no pool and is not routed. No session settings are sent: it may write, and no
+/// `statement_timeout` is set.
+///
+/// ```no_run
+/// use diesel_async::SimpleAsyncConnection;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut conn = diesel_manifold::connect("postgres://app:secret@db-1/shop").await?;
+/// conn.batch_execute("ANALYZE albums").await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// `is_configuration` for a malformed URL, a wrong user, password or database; `is_unreachable` if the
+/// server does not answer within 3 s, the default of
+/// [`connect_timeout`](crate::PoolSettings::connect_timeout).
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// Dropped, the connection that was being opened is closed.
+pub async fn connect(url: &str) -> Result<AsyncPgConnection> {
+    let endpoint = Endpoint::parse(url, "the URL")?;
+    let limit = PoolSettings::default().connect_timeout;
+    let opened = within(limit, endpoint.address(), endpoint.open()).await;
+    opened.map_err(|error| error.into_error("the server"))
+}
 
-impl Incarnation {
-    /// Whether both are known, and one.
-    pub fn is(&self, other: &Self) -> bool {
-        self.0.is_some() && self == other
-    }
+/// Bounds what the server at `address` has to answer.
+async fn within<T>(
+    limit: Duration,
+    address: &str,
+    opening: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let late = |_| {
+        let why = format!("{address} did not answer within {limit:?}");
+        Err(ConnectError::new(Class::Down, why, None))
+    };
+    (tokio::time::timeout(limit, opening).await).unwrap_or_else(late)
 }
 
 /// A connection that was just opened.
@@ -139,6 +103,8 @@ pub struct Link {
     pub conn: AsyncPgConnection,
     /// The server's, when the connection was opened; as long as it is open, the server's still.
     pub incarnation: Incarnation,
+    /// What its queries are cancelled with: in the same encryption.
+    pub tls: TlsConnector,
     lifetime: Duration,
 }
 
@@ -155,7 +121,8 @@ impl fmt::Debug for Connector {
         write!(
             f,
             "Connector({}, {:?})",
-            self.endpoint.address, self.session
+            self.endpoint.address(),
+            self.session
         )
     }
 }
@@ -179,29 +146,15 @@ impl Connector {
     /// Opens a connection within the connect timeout and asks it who it is.
     pub async fn connect(&self) -> Result<Opened, ConnectError> {
         let limit = self.settings.connect_timeout;
-        tokio::time::timeout(limit, self.connect_unbounded())
-            .await
-            .unwrap_or_else(|_| {
-                Err(ConnectError::new(
-                    Class::Down,
-                    format!("{} did not answer within {limit:?}", self.endpoint.address),
-                    None,
-                ))
-            })
+        within(limit, self.endpoint.address(), self.connect_unbounded()).await
     }
 
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
-        let (client, connection) = (self.endpoint.config)
-            .connect(NoTls)
-            .await
-            .map_err(|error| ConnectError::from_postgres(&self.endpoint, error))?;
-        let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection)
-            .await
-            .map_err(|error| ConnectError::setup(&self.endpoint, error))?;
+        let mut conn = self.endpoint.open().await?;
         let (identity, incarnation) = self
             .set_up(&mut conn)
             .await
-            .map_err(|error| ConnectError::setup(&self.endpoint, error))?;
+            .map_err(|error| ConnectError::setup(self.endpoint.address(), error))?;
         self.check(&identity)?;
         Ok(Opened {
             conn,
@@ -210,10 +163,7 @@ impl Connector {
         })
     }
 
-    async fn set_up(
-        &self,
-        conn: &mut AsyncPgConnection,
-    ) -> diesel::QueryResult<(Identity, Incarnation)> {
+    async fn set_up(&self, conn: &mut AsyncPgConnection) -> QueryResult<(Identity, Incarnation)> {
         let read_only = self.session == Session::Read;
         let timeout = self.settings.statement_timeout.as_millis();
         conn.batch_execute(&format!(
@@ -239,7 +189,7 @@ impl Connector {
             database,
             schemas,
         };
-        Ok((identity, Incarnation(incarnation)))
+        Ok((identity, Incarnation::new(incarnation)))
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
@@ -248,7 +198,7 @@ impl Connector {
                 Class::Foreign,
                 format!(
                     "{} is another database: system identifier {}, database `{}`, schemas `{}`, where the primary has {}, `{}` and `{}`",
-                    self.endpoint.address,
+                    self.endpoint.address(),
                     found.system,
                     found.database,
                     found.schemas,
@@ -277,6 +227,7 @@ impl Manager for Connector {
         Ok(Link {
             conn: opened.conn,
             incarnation: opened.incarnation,
+            tls: self.endpoint.connector(),
             lifetime,
         })
     }
@@ -298,99 +249,5 @@ impl Manager for Connector {
                 .map_err(|error| RecycleError::message(error.to_string()))?;
         }
         Ok(())
-    }
-}
-
-/// What a failed connection says about its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// It cannot serve now.
-    Down,
-    /// It serves, but takes no more connections (SQLSTATE 53300).
-    Full,
-    /// It refuses us: a wrong password, role or database. The configuration is at fault.
-    Denied,
-    /// It is not a node of the primary's cluster. The configuration is at fault.
-    Foreign,
-}
-
-/// Why a connection could not be opened.
-#[derive(Debug, Clone)]
-pub struct ConnectError {
-    /// What it says about the node.
-    pub class: Class,
-    why: String,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
-impl ConnectError {
-    fn new(class: Class, why: String, source: Option<Arc<dyn StdError + Send + Sync>>) -> Self {
-        Self { class, why, source }
-    }
-
-    fn from_postgres(endpoint: &Endpoint, error: tokio_postgres::Error) -> Self {
-        let class = match error.code() {
-            Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => Class::Full,
-            Some(code)
-                if matches!(
-                    *code,
-                    SqlState::INVALID_PASSWORD
-                        | SqlState::INVALID_AUTHORIZATION_SPECIFICATION
-                        | SqlState::INVALID_CATALOG_NAME
-                        | SqlState::INSUFFICIENT_PRIVILEGE
-                ) =>
-            {
-                Class::Denied
-            }
-            _ => Class::Down,
-        };
-        let why = error
-            .source()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        Self::new(
-            class,
-            format!("{}: {why}", endpoint.address),
-            Some(Arc::new(error)),
-        )
-    }
-
-    /// A failure of the pool itself.
-    pub fn pool(address: &str, why: &str) -> Self {
-        Self::new(Class::Down, format!("{address}: {why}"), None)
-    }
-
-    fn setup(endpoint: &Endpoint, error: impl StdError + Send + Sync + 'static) -> Self {
-        Self::new(
-            Class::Down,
-            format!("{}: {error}", endpoint.address),
-            Some(Arc::new(error)),
-        )
-    }
-
-    /// The public error, about the node `who`.
-    pub fn into_error(self, who: &str) -> Error {
-        match self.class {
-            Class::Denied => Error::configuration(
-                format!("{who} refuses this configuration ({})", self.why),
-                "check the user, the password and the database of its URL",
-            ),
-            Class::Foreign => Error::configuration(
-                format!("{who} does not belong to the primary ({})", self.why),
-                "give the URL of a physical standby of the primary",
-            ),
-            Class::Down | Class::Full => Error::unreachable(who, self.why, self.source),
-        }
-    }
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl StdError for ConnectError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }

@@ -15,9 +15,9 @@ use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
-use tokio_postgres::NoTls;
 
-use crate::pools::connect::{Incarnation, Link};
+use crate::pools::connect::Link;
+use crate::pools::connect::identity::Incarnation;
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
 
@@ -166,9 +166,10 @@ fn cancel(link: Link, node: &Node) {
     // as many run as there are permits. The connection lives until its cancel was sent, so that the
     // server's process is still the one that the cancel names.
     runtime.spawn(async move {
-        let token = link.conn.cancel_token();
+        let Link { conn, tls, .. } = link;
+        let token = conn.cancel_token();
         // A request that fails leaves what no request leaves; the socket closes either way.
-        let _ = tokio::time::timeout(limit, token.cancel_query(NoTls)).await;
-        drop((link, permit));
+        let _ = tokio::time::timeout(limit, token.cancel_query(tls)).await;
+        drop((conn, permit));
     });
 }

@@ -9,7 +9,10 @@ use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError, QueueMode, TimeoutType};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::pools::connect::{Class, ConnectError, Connector, Endpoint, Identity, Session};
+use crate::pools::connect::endpoint::Endpoint;
+use crate::pools::connect::failure::{Class, ConnectError};
+use crate::pools::connect::identity::Identity;
+use crate::pools::connect::{Connector, Session};
 use crate::pools::dice;
 use crate::rules::balance::Load;
 use crate::rules::fitness::{Bounds, Fact, Fitness};

@@ -6,7 +6,7 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use crate::pools::Pools;
-use crate::pools::connect::Incarnation;
+use crate::pools::connect::identity::Incarnation;
 use crate::pools::queries::Xid;
 
 /// The server's word on a transaction.

@@ -6,10 +6,19 @@ use axum::extract::State;
 
 use super::App;
 use super::created::Created;
-use super::input::{BlogName, Body, Id};
+use super::input::{BlogJson, BlogName, Body, Id, PostJson};
 use super::problem::Problem;
 use crate::store::NewPost;
 
+/// Create a blog
+#[utoipa::path(
+    post,
+    path = "/api/blog",
+    operation_id = "createBlog",
+    tag = "blogs",
+    request_body = BlogJson,
+    responses(Created, Body<BlogName>, Problem),
+)]
 pub async fn create(
     State(app): State<Arc<App>>,
     Body(BlogName(name)): Body<BlogName>,
@@ -21,6 +30,18 @@ pub async fn create(
     })
 }
 
+/// Publish a post
+///
+/// On the blog of this id.
+#[utoipa::path(
+    post,
+    path = "/api/blog/{id}/post",
+    operation_id = "publishPost",
+    tag = "blogs",
+    params(Id),
+    request_body = PostJson,
+    responses(Created, Id, Body<NewPost>, Problem),
+)]
 pub async fn publish(
     State(app): State<Arc<App>>,
     Id(blog): Id,

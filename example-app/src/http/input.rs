@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::problem::{Mistake, Problem};
 
@@ -16,11 +17,18 @@ mod blog;
 mod page;
 mod text;
 
-pub use blog::{BlogName, PostsPage};
+pub use album::{AlbumJson, ChangeJson};
+pub use blog::{BlogJson, BlogName, CommentJson, PostChangeJson, PostJson, PostsPage};
 pub use page::Page;
 
 /// The id in the path.
-pub struct Id(pub i32);
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+pub struct Id(
+    /// As it was told at the creation
+    #[param(minimum = 1, maximum = 2_147_483_647, example = 1)]
+    pub i32,
+);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;

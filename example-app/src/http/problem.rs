@@ -10,9 +10,12 @@ use axum::response::{IntoResponse, Response};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_manifold::Error;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// After so many seconds a client may ask again: most failovers and bursts are over by then.
 const RETRY_SECONDS: u64 = 2;
+
+pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A failed request.
 #[derive(Debug, PartialEq)]
@@ -23,7 +26,7 @@ pub struct Problem {
 }
 
 /// One of several mistakes in a request.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct Mistake {
     /// Where: `title`, `songs[3].title`, `limit`.
     pub field: String,
@@ -98,21 +101,27 @@ fn is_temporary(error: &Error) -> bool {
     error.is_unreachable() || error.is_busy() || error.is_shut_down() || broken
 }
 
-/// The members of the body. The type is `about:blank`: the status says it all.
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request failed (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Members<'a> {
+    /// Always `about:blank`: the status says it all.
     #[serde(rename = "type")]
     kind: &'a str,
+    /// The status in words.
     title: &'a str,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What is wrong, and what to do.
     detail: &'a str,
+    /// All mistakes of the request, if it could be read.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Mistake],
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Json(Body {
+        let body = Json(Members {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -121,10 +130,7 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
         }

@@ -7,8 +7,18 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use utoipa::openapi::schema::{Object, Type};
 
-const HEADER: HeaderName = HeaderName::from_static("x-manifold-route");
+pub const HEADER: HeaderName = HeaderName::from_static("x-manifold-route");
+
+/// Its value, for the API's description.
+pub fn schema() -> Object {
+    let examples = ["replica-1", "primary", "l1", "l2"];
+    Object::builder()
+        .schema_type(Type::String)
+        .examples(examples)
+        .build()
+}
 
 /// Puts the route of the last call into the header. Where no call ran, there is none.
 pub async fn route_header(request: Request, next: Next) -> Response {

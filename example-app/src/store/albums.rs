@@ -7,24 +7,31 @@ use diesel::dsl::exists;
 use diesel_manifold::Cacheable;
 use diesel_manifold::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::artists::Artists;
 use super::schema::{album, artist};
 use super::songs::{NewSong, Song, Songs};
 
 /// An album in a list.
-#[derive(Debug, Serialize, Queryable)]
+#[derive(Debug, Serialize, Queryable, ToSchema)]
 pub struct AlbumSummary {
+    #[schema(example = 5)]
     pub id: i32,
+    #[schema(example = "Big Ones")]
     pub title: String,
+    #[schema(required, example = "Aerosmith")]
     pub artist: Option<String>,
 }
 
-/// An album with its songs, as it is cached.
-#[derive(Debug, Clone, Serialize, Deserialize, Cacheable)]
+/// An album with its songs.
+#[derive(Debug, Clone, Serialize, Deserialize, Cacheable, ToSchema)]
 pub struct AlbumWithSongs {
+    #[schema(example = 5)]
     pub id: i32,
+    #[schema(example = "Big Ones")]
     pub title: String,
+    #[schema(required, example = "Aerosmith")]
     pub artist: Option<String>,
     pub songs: Vec<Song>,
 }

@@ -5,16 +5,20 @@ use std::collections::HashMap;
 use diesel_manifold::Cacheable;
 use diesel_manifold::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::posts::Posts;
 use super::schema::comment;
 
 /// A comment below its post.
-#[derive(Debug, Clone, Serialize, Deserialize, Cacheable, Queryable, Selectable)]
+#[derive(Debug, Clone, Serialize, Deserialize, Cacheable, Queryable, Selectable, ToSchema)]
 #[diesel(table_name = comment, check_for_backend(diesel::pg::Pg))]
 pub struct Comment {
+    #[schema(example = 1)]
     pub id: i32,
+    #[schema(example = "Ada")]
     pub author: String,
+    #[schema(example = "Why not 7?")]
     pub body: String,
 }
 

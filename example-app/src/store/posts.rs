@@ -6,16 +6,21 @@ use chrono::{DateTime, Utc};
 use diesel_manifold::Cacheable;
 use diesel_manifold::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::comments::{Comment, Comments};
 use super::schema::post;
 
 /// A post with its comments, oldest first.
-#[derive(Debug, Clone, Serialize, Deserialize, Cacheable)]
+#[derive(Debug, Clone, Serialize, Deserialize, Cacheable, ToSchema)]
 pub struct PostWithComments {
+    #[schema(example = 1)]
     pub id: i32,
+    #[schema(example = 1)]
     pub blog_id: i32,
+    #[schema(example = "Where to begin")]
     pub title: String,
+    #[schema(example = "With album 5.")]
     pub body: String,
     /// When the transaction that published it began, by the primary's clock.
     pub created_at: DateTime<Utc>,

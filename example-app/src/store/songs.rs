@@ -3,16 +3,23 @@
 use diesel_manifold::Cacheable;
 use diesel_manifold::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::schema::song;
 
-/// A song on its album. It is kept in the cache as a part of the album, so it is `Cacheable`, too.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Cacheable, Queryable, Selectable)]
+/// A song on its album.
+// It is kept in the cache as a part of the album, so it is `Cacheable`, too.
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, Cacheable, Queryable, Selectable, ToSchema,
+)]
 #[diesel(table_name = song, check_for_backend(diesel::pg::Pg))]
 pub struct Song {
     /// Where it stands on the album, counted from 1.
+    #[schema(example = 1)]
     pub position: i32,
+    #[schema(example = "Walk On Water")]
     pub title: String,
+    #[schema(required, example = 295_680)]
     pub milliseconds: Option<i32>,
 }
 

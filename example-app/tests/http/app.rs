@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use manifold_compose::{Cluster, Node, Redis};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use ureq::http::Request;
+use ureq::http::{HeaderMap, Request};
 
 /// For everything that takes milliseconds, on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -37,12 +37,15 @@ pub struct App {
 }
 
 /// The answer to a request.
+#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub route: Option<String>,
     pub content_type: Option<String>,
     pub retry_after: Option<String>,
     pub location: Option<String>,
+    pub headers: HeaderMap,
+    /// `Null` if it is empty, a string if it is no JSON.
     pub body: Value,
 }
 
@@ -76,6 +79,9 @@ impl App {
         let header = |name: &str| Some(answer.headers().get(name)?.to_str().unwrap().to_owned());
         let (route, content_type) = (header("x-manifold-route"), header("content-type"));
         let (retry_after, location) = (header("retry-after"), header("location"));
+        let is_json = content_type
+            .as_deref()
+            .is_some_and(|kind| kind.ends_with("json"));
         let text = answer.body_mut().read_to_string().unwrap();
         Answer {
             status: answer.status().as_u16(),
@@ -83,9 +89,11 @@ impl App {
             content_type,
             retry_after,
             location,
+            headers: answer.headers().clone(),
             body: match text.as_str() {
                 "" => Value::Null,
-                text => serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {text}")),
+                text if is_json => serde_json::from_str(text).expect("it says that it is JSON"),
+                _ => Value::String(text),
             },
         }
     }
@@ -201,6 +209,7 @@ impl Starting {
         }
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .timeout_global(Some(LIMIT));
         App {
             child: self.child,

@@ -7,13 +7,14 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind};
+use redis::{RedisResult, Script};
 
+use super::link::{Link, Silence};
 use super::{Shared, field};
 use crate::cache::Cache;
 use crate::cache::entry::{self, Entry};
 use crate::terms::cacheable::Cacheable;
-use crate::terms::error::{Error, Result};
+use crate::terms::error::Result;
 use crate::terms::key::Key;
 use crate::terms::stored::StoredName;
 
@@ -64,7 +65,7 @@ type Scan = (u64, Vec<Vec<u8>>);
 pub struct SharedCache<'m> {
     cache: &'m Cache,
     shared: &'m Shared,
-    connection: MultiplexedConnection,
+    link: Link,
     look: Script,
     prefix: Vec<u8>,
 }
@@ -106,19 +107,17 @@ pub struct Place(u64);
 impl<'m> SharedCache<'m> {
     /// Connects.
     pub(in crate::cache) async fn open(cache: &'m Cache, shared: &'m Shared) -> Result<Self> {
-        let config = AsyncConnectionConfig::new()
-            // Each question has its time from us, in `bounded`.
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        let connecting = (shared.client).get_multiplexed_async_connection_with_config(&config);
-        Ok(Self {
-            connection: bounded(shared, connecting).await?,
+        let opened = Self {
+            link: shared.link.another(),
             look: Script::new(LOOK),
             // A manifold knows its database before anybody has it.
             prefix: shared.prefix().unwrap_or_default(),
             cache,
             shared,
-        })
+        };
+        let ping = async |mut connection| redis::cmd("PING").query_async(&mut connection).await;
+        let () = opened.ask(ping).await?;
+        Ok(opened)
     }
 
     /// A page of the answers whose name begins with `prefix`; empty is all of them.
@@ -258,7 +257,10 @@ impl<'m> SharedCache<'m> {
         &self,
         question: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Result<T> {
-        bounded(self.shared, question(self.connection.clone())).await
+        let late = |_| Err(Silence::new(format!("no answer within {LIMIT:?}")));
+        let answer = tokio::time::timeout(LIMIT, self.link.run(question)).await;
+        let who = || format!("Redis at {}", self.link.address());
+        (answer.unwrap_or_else(late)).map_err(|silence| silence.into_error(&who()))
     }
 }
 
@@ -305,31 +307,4 @@ fn literal(bytes: &[u8]) -> Vec<u8> {
         pattern.push(*byte);
     }
     pattern
-}
-
-async fn bounded<T>(shared: &Shared, answer: impl Future<Output = RedisResult<T>>) -> Result<T> {
-    let who = format!("Redis at {}", shared.client.get_connection_info().addr());
-    match tokio::time::timeout(LIMIT, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(failed(&who, error)),
-        Err(_) => {
-            let why =
-                format!("it did not answer within {LIMIT:?}; is it running, and REDIS_URL right?");
-            Err(Error::unreachable(who, why, None))
-        }
-    }
-}
-
-fn failed(who: &str, error: RedisError) -> Error {
-    if matches!(
-        error.kind(),
-        ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm)
-    ) {
-        return Error::configuration(
-            format!("{who} refuses this user ({error})"),
-            "check the user and the password of REDIS_URL, and that the user may scan, and run scripts",
-        );
-    }
-    let why = format!("{error}; is it running, and REDIS_URL right?");
-    Error::unreachable(who, why, Some(std::sync::Arc::new(error)))
 }

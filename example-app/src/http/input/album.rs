@@ -1,8 +1,10 @@
 //! The bodies of requests about albums.
 
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, SchemaType, Type};
 
-use super::text::{LONGEST_TITLE, present, text};
+use super::text::{LONGEST_TITLE, present, text, title};
 use super::{Checked, mistake};
 use crate::http::problem::Mistake;
 use crate::store::{AlbumChange, ArtistChange, NewAlbum, NewSong};
@@ -10,19 +12,32 @@ use crate::store::{AlbumChange, ArtistChange, NewAlbum, NewSong};
 /// The most songs of one album.
 const MOST_SONGS: usize = 500;
 
+/// An album to be created.
+///
 /// Members that we do not know are refused: a misspelt `titel` would change nothing, in silence.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an album: an object with a `title`")]
+#[schema(as = NewAlbum, example = json!({
+    "title": "Kind of Blue",
+    "artist": "Miles Davis",
+    "songs": [{ "title": "So What" }, { "title": "Blue in Green" }],
+}))]
 pub struct AlbumJson {
+    #[schema(schema_with = title)]
     title: String,
+    #[schema(schema_with = title_or_null)]
     artist: Option<String>,
+    /// In their order.
     #[serde(default)]
+    #[schema(max_items = 500)]
     songs: Vec<SongJson>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a song: an object with a `title`")]
+#[schema(as = NewSong)]
 struct SongJson {
+    #[schema(schema_with = title)]
     title: String,
 }
 
@@ -62,15 +77,18 @@ impl Checked for NewAlbum {
 }
 
 /// A merge patch: what is absent stays, and `"artist": null` takes the artist away.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "a change: an object with `title` or `artist`"
 )]
+#[schema(as = AlbumChange, example = json!({ "title": "Bigger Ones" }))]
 pub struct ChangeJson {
     #[serde(default, deserialize_with = "present")]
+    #[schema(schema_with = title)]
     title: Option<String>,
     #[serde(default, deserialize_with = "present_artist")]
+    #[schema(schema_with = title_or_null)]
     artist: ArtistChange,
 }
 
@@ -94,6 +112,13 @@ impl Checked for AlbumChange {
             artist: change.artist,
         }
     }
+}
+
+/// For the API's description.
+fn title_or_null() -> Object {
+    let mut title = title();
+    title.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    title
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! The bodies of requests about blogs, posts and comments, and which posts to list.
 
-use serde::Deserialize;
+use std::ops::RangeInclusive;
 
-use super::page::{PageQuery, number};
-use super::text::{LONGEST_TITLE, present, text};
+use serde::Deserialize;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::Object;
+use utoipa::{IntoParams, ToSchema};
+
+use super::page::{PageQuery, described_number, number};
+use super::text::{LONGEST_TITLE, described, present, text, title};
 use super::{Checked, Page};
 use crate::http::problem::Mistake;
 use crate::store::{NewComment, NewPost, PostChange};
@@ -13,12 +18,22 @@ const LONGEST_POST: usize = 20_000;
 /// The longest body of a comment, in characters.
 const LONGEST_COMMENT: usize = 2_000;
 
+fn post_body() -> Object {
+    described(LONGEST_POST)
+}
+
+fn comment_body() -> Object {
+    described(LONGEST_COMMENT)
+}
+
 /// All that there is to know of a new blog.
 pub struct BlogName(pub String);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "a blog: an object with a `name`")]
+#[schema(as = NewBlog, example = json!({ "name": "Liner Notes" }))]
 pub struct BlogJson {
+    #[schema(schema_with = title)]
     name: String,
 }
 
@@ -31,13 +46,16 @@ impl Checked for BlogName {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "a post: an object with `title` and `body`"
 )]
+#[schema(as = NewPost, example = json!({ "title": "Where to begin", "body": "With album 5." }))]
 pub struct PostJson {
+    #[schema(schema_with = title)]
     title: String,
+    #[schema(schema_with = post_body)]
     body: String,
 }
 
@@ -55,15 +73,18 @@ impl Checked for NewPost {
 }
 
 /// A merge patch: what is absent stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "a change: an object with `title` or `body`"
 )]
+#[schema(as = PostChange, example = json!({ "body": "With album 6." }))]
 pub struct PostChangeJson {
     #[serde(default, deserialize_with = "present")]
+    #[schema(schema_with = title)]
     title: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(schema_with = post_body)]
     body: Option<String>,
 }
 
@@ -84,13 +105,16 @@ impl Checked for PostChange {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "a comment: an object with `author` and `body`"
 )]
+#[schema(as = NewComment, example = json!({ "author": "Ada", "body": "Why not 7?" }))]
 pub struct CommentJson {
+    #[schema(schema_with = title)]
     author: String,
+    #[schema(schema_with = comment_body)]
     body: String,
 }
 
@@ -106,6 +130,9 @@ impl Checked for NewComment {
         }
     }
 }
+
+/// The ids that a blog can have.
+const BLOGS: RangeInclusive<i64> = 1..=i32::MAX as i64;
 
 /// Which posts to list.
 pub struct PostsPage {
@@ -125,10 +152,23 @@ impl Checked for PostsPage {
     type Unchecked = PostsQuery;
 
     fn check(query: PostsQuery, mistakes: &mut Vec<Mistake>) -> Self {
-        let blog = number("blog", query.blog, 1..=i32::MAX.into(), mistakes);
+        let blog = number("blog", query.blog, BLOGS, mistakes);
         Self {
             blog: blog.and_then(|blog| i32::try_from(blog).ok()),
             page: Page::check(query.page, mistakes),
         }
+    }
+}
+
+impl IntoParams for PostsPage {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let blog = described_number(
+            "blog",
+            "Only those of this blog; empty: of all",
+            BLOGS,
+            None,
+        );
+        let page = Page::into_params(|| None);
+        [vec![blog], page].concat()
     }
 }

@@ -3,14 +3,20 @@
 use std::ops::RangeInclusive;
 
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, SchemaType, Type};
 
 use super::{Checked, mistake};
 use crate::http::problem::Mistake;
 
-/// The most rows on one page.
-const MOST_ROWS: i64 = 100;
 /// The rows on a page if the client does not say.
 const USUAL_ROWS: i64 = 20;
+
+/// The ids behind which a page may begin.
+const AFTER: RangeInclusive<i64> = 0..=i64::MAX;
+/// How many rows a page may have.
+const LIMIT: RangeInclusive<i64> = 1..=100;
 
 /// The rows behind an id, so many.
 #[derive(Debug, PartialEq)]
@@ -30,8 +36,8 @@ impl Checked for Page {
     type Unchecked = PageQuery;
 
     fn check(query: PageQuery, mistakes: &mut Vec<Mistake>) -> Self {
-        let after = number("after", query.after, 0..=i64::MAX, mistakes).unwrap_or(0);
-        let limit = number("limit", query.limit, 1..=MOST_ROWS, mistakes);
+        let after = number("after", query.after, AFTER, mistakes).unwrap_or(0);
+        let limit = number("limit", query.limit, LIMIT, mistakes);
         Self {
             // Behind the largest id there is nothing, and behind a larger number even less.
             after: i32::try_from(after).unwrap_or(i32::MAX),
@@ -58,4 +64,44 @@ pub fn number(
         mistakes.push(mistake(field, detail));
     }
     number
+}
+
+impl IntoParams for Page {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            described_number(
+                "after",
+                "Only those with a larger id; empty: all",
+                AFTER,
+                Some(0),
+            ),
+            described_number(
+                "limit",
+                "At most so many; empty: as many as usual",
+                LIMIT,
+                Some(USUAL_ROWS),
+            ),
+        ]
+    }
+}
+
+/// What [`number`] takes, for the API's description.
+pub fn described_number(
+    name: &str,
+    description: &str,
+    allowed: RangeInclusive<i64>,
+    usual: Option<i64>,
+) -> Parameter {
+    let schema = Object::builder()
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(*allowed.start()))
+        .maximum(Some(*allowed.end()).filter(|end| *end < i64::MAX))
+        .default(usual.map(Into::into));
+    Parameter::builder()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
 }

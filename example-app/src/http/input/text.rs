@@ -1,6 +1,7 @@
 //! What a text must be like.
 
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::{Object, SchemaType, Type};
 
 use super::mistake;
 use crate::http::problem::Mistake;
@@ -20,6 +21,22 @@ pub fn text(field: &str, text: &str, longest: usize, mistakes: &mut Vec<Mistake>
         // PostgreSQL cannot store it, and would say so as an error of ours.
         mistakes.push(mistake(field, "must not contain the character NUL"));
     }
+}
+
+/// What [`text`] takes, for the API's description.
+pub fn described(longest: usize) -> Object {
+    Object::builder()
+        .schema_type(SchemaType::new(Type::String))
+        .min_length(Some(1))
+        .max_length(Some(longest))
+        // A character that is no space, and no NUL at all.
+        .pattern(Some(r"^[^\u0000]*[^\s\u0000][^\u0000]*$"))
+        .build()
+}
+
+/// A title or a name.
+pub fn title() -> Object {
+    described(LONGEST_TITLE)
 }
 
 /// A text that is absent from a change stays, and one that is `null` is a mistake.

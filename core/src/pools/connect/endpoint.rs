@@ -1,0 +1,138 @@
+//! Where a server is, and how to log in: what a URL says.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
+
+use diesel_async::AsyncPgConnection;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+
+use crate::pools::connect::encryption::{Connector, Encryption, Stream, may_differ};
+use crate::pools::connect::failure::ConnectError;
+use crate::terms::error::{Error, Result};
+use crate::terms::tls::parameters;
+
+/// A PostgreSQL server to connect to.
+#[derive(Clone)]
+pub struct Endpoint {
+    config: tokio_postgres::Config,
+    encryption: Encryption,
+    /// Host and port, without the password, for messages.
+    address: String,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.address).finish()
+    }
+}
+
+impl Endpoint {
+    /// The endpoint of a `postgres://` URL or a `key=value` string. `setting` names where it was
+    /// configured, for the error.
+    pub fn parse(url: &str, setting: &str) -> Result<Self> {
+        let (url, parameters) = parameters::of_postgres(url);
+        let config = tokio_postgres::Config::from_str(&url).map_err(|error| {
+            let why = error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            Error::configuration(
+                format!("{setting} is not a PostgreSQL URL ({why})"),
+                "write it as postgres://user:password@host:5432/database",
+            )
+        })?;
+        if config.get_hosts().is_empty() {
+            return Err(Error::configuration(
+                format!("{setting} names no host"),
+                "write it as postgres://user:password@host:5432/database",
+            ));
+        }
+        let local = !config
+            .get_hosts()
+            .iter()
+            .any(|host| matches!(host, Host::Tcp(_)));
+        let encryption = Encryption::new(&parameters, local, setting)?;
+        if config.get_ssl_negotiation() == SslNegotiation::Direct
+            && encryption.first != SslMode::Require
+        {
+            return Err(Error::configuration(
+                format!("{setting} has sslnegotiation=direct, and TLS is not required"),
+                "use it with sslmode=require, verify-ca or verify-full",
+            ));
+        }
+        Ok(Self {
+            address: address(&config),
+            config,
+            encryption,
+        })
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What a query of its connections is cancelled with.
+    pub fn connector(&self) -> Connector {
+        self.encryption.connector()
+    }
+
+    /// Opens a connection, however long that takes.
+    pub async fn open(&self) -> Result<AsyncPgConnection, ConnectError> {
+        // Boxed: the driver's handshake is larger than all that a call has around it.
+        Box::pin(self.open_unboxed()).await
+    }
+
+    async fn open_unboxed(&self) -> Result<AsyncPgConnection, ConnectError> {
+        let error = match self.login(self.encryption.first).await {
+            Ok(login) => return self.set_up(login).await,
+            Err(error) => error,
+        };
+        match self.encryption.otherwise {
+            Some(otherwise) if may_differ(&error) => {
+                let first = self.refused(error);
+                match self.login(otherwise).await {
+                    Ok(login) => self.set_up(login).await,
+                    Err(error) => Err(self.refused(error).after(&first)),
+                }
+            }
+            _ => Err(self.refused(error)),
+        }
+    }
+
+    async fn login(&self, mode: SslMode) -> Result<Login, tokio_postgres::Error> {
+        let mut config = self.config.clone();
+        config.ssl_mode(mode);
+        config.connect(self.connector()).await
+    }
+
+    async fn set_up(&self, (client, connection): Login) -> Result<AsyncPgConnection, ConnectError> {
+        AsyncPgConnection::try_from_client_and_connection(client, connection)
+            .await
+            .map_err(|error| ConnectError::setup(&self.address, error))
+    }
+
+    fn refused(&self, error: tokio_postgres::Error) -> ConnectError {
+        let verdict = self.encryption.verdict(&error);
+        ConnectError::from_postgres(&self.address, error, verdict)
+    }
+}
+
+type Login = (
+    tokio_postgres::Client,
+    tokio_postgres::Connection<tokio_postgres::Socket, Stream>,
+);
+
+fn address(config: &tokio_postgres::Config) -> String {
+    let ports = config.get_ports();
+    let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| {
+        // One port for all hosts, or one for each.
+        let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        }
+    });
+    hosts.collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,110 @@
+//! A command of the example that runs, and what it prints.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// For everything that takes milliseconds, on a machine that is busy with other things.
+const LIMIT: Duration = Duration::from_secs(30);
+/// A running command. Dropping it ends it.
+pub struct Program {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// How a command ended, and what it said.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Program {
+    pub fn start(arguments: &[&str], environment: &[(String, String)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
+        // Nothing of the developer's own gets in.
+        command.env_clear().env("RUST_LOG", "info").args(arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, stdout) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // Nobody listens any more when the test is over.
+                let _ = lines.send(line);
+            }
+        });
+        let mut errors = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut log = String::new();
+            let _ = errors.read_to_string(&mut log);
+            log
+        });
+        Self {
+            child,
+            stdout,
+            stderr: Some(stderr),
+        }
+    }
+
+    /// The next line that it prints.
+    pub fn line(&self) -> String {
+        let line = self.stdout.recv_timeout(LIMIT);
+        line.unwrap_or_else(|error| panic!("no further line: {error}"))
+    }
+
+    /// The next line of JSON for which there is an answer; for at most a thousand lines.
+    pub fn until<T>(&self, what: &str, answer: impl Fn(&Value) -> Option<T>) -> T {
+        let mut last = Value::Null;
+        for _ in 0..1000 {
+            last = serde_json::from_str(&self.line()).unwrap();
+            if let Some(answer) = answer(&last) {
+                return answer;
+            }
+        }
+        panic!("not in a thousand lines: {what}; the last is {last}");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end, by itself or by a signal.
+    pub fn end(mut self) -> Ended {
+        // Its end closes the pipe, and with it the channel.
+        let mut lines = Vec::new();
+        while let Ok(line) = self.stdout.recv_timeout(LIMIT) {
+            lines.push(line + "\n");
+        }
+        let stderr = self.stderr.take().unwrap().join().unwrap();
+        Ended {
+            status: self.child.wait().unwrap(),
+            stdout: lines.concat(),
+            stderr,
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Nothing happens to one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(arguments: &[&str], environment: &[(String, String)]) -> Ended {
+    Program::start(arguments, environment).end()
+}

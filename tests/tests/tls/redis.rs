@@ -1,0 +1,150 @@
+//! A Redis whose TLS is refused.
+
+use std::sync::{Arc, Mutex};
+
+use diesel_manifold::{Builder, Manifold, Place};
+use manifold_tests::world::settings;
+use manifold_tests::{Authority, Shop, World};
+
+use crate::site::{NAMES, Site, offered, with_clients};
+
+/// What is logged while `starting` connects, by a manifold that answers nevertheless.
+async fn log_of_a_start(starting: Builder) -> String {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let logging = tracing::subscriber::set_default(subscriber);
+    let shop = Shop::new(starting.connect().await.unwrap());
+    drop(logging);
+    assert!(shop.by_id(1).await.unwrap().is_some(), "calls go on");
+    let log = log.0.lock().unwrap();
+    String::from_utf8(log.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_redis_whose_tls_is_refused_is_said_with_its_reason_and_fails_no_call() {
+    let good = Site::start(offered);
+    let clients = Site::start(with_clients);
+    let (elsewhere, late) = (Authority::new(), Authority::new());
+    let pair = elsewhere.server(&["db.example"]);
+    let elsewhere = Site::showing(elsewhere, &pair, 0, offered);
+    let pair = late.expired(&NAMES);
+    let late = Site::showing(late, &pair, 0, offered);
+    let root = |site: &Site| site.authority.parameter();
+    let stranger = Authority::new();
+
+    let log = log_of_a_start(good.with_redis(&root(&good))).await;
+    assert!(!log.contains("Redis does not answer"), "{log}");
+    let refused = stranger.client("app").parameters();
+    let client = clients.authority.client("app").parameters();
+    let with = |parameters: &str| format!("{}&{parameters}", root(&clients));
+    let (refused, client) = (with(&refused), with(&client));
+    let through = |redis: String| {
+        let primary = clients.authority.client("app").parameters();
+        let primary = clients.url(&format!("sslmode=require&{primary}"));
+        Manifold::builder()
+            .primary(primary)
+            .settings(settings())
+            .redis(redis)
+    };
+    let log = log_of_a_start(through(clients.redis(&client))).await;
+    assert!(!log.contains("Redis does not answer"), "{log}");
+
+    for (starting, said) in [
+        (
+            good.with_redis(&stranger.parameter()),
+            "unknown root: its certificate is signed by none of",
+        ),
+        (
+            elsewhere.with_redis(&root(&elsewhere)),
+            "the certificate is for db.example, not for 127.0.0.1",
+        ),
+        (
+            late.with_redis(&root(&late)),
+            "expired certificate: it ended ",
+        ),
+        (
+            through(clients.redis(&root(&clients))),
+            "it asks for a client certificate, and got none",
+        ),
+        (
+            through(clients.redis(&refused)),
+            "it refuses the client certificate in ",
+        ),
+    ] {
+        let log = log_of_a_start(starting).await;
+        assert!(
+            log.contains("Redis does not answer") && log.contains(said),
+            "{log}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_look_into_redis_goes_over_tls_and_says_why_it_does_not() {
+    let site = Site::start(offered);
+    let root = site.authority.parameter();
+    let shop = Shop::new(site.with_redis(&root).connect().await.unwrap());
+    shop.by_id(1).await.unwrap();
+    let cache = shop.db().shared_cache().await.unwrap();
+    let page = cache.page("", Place::default()).await.unwrap();
+    assert_eq!(page.answers.len(), 1);
+
+    let stranger = Authority::new();
+    let starting = site.with_redis(&stranger.parameter());
+    let manifold = starting.connect().await.unwrap();
+    let error = manifold.shared_cache().await.unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert!(error.to_string().contains("unknown root"), "{error}");
+}
+
+#[tokio::test]
+async fn a_redis_that_speaks_no_tls_is_said() {
+    let world = World::new();
+    let port = world.redis().port();
+    let root = Authority::new();
+    let url = format!("rediss://127.0.0.1:{port}?{}", root.parameter());
+    let log = log_of_a_start(world.primary_only().redis(url)).await;
+    assert!(log.contains("does it speak TLS on this port?"), "{log}");
+}
+
+#[tokio::test]
+async fn a_redis_url_that_asks_for_less_than_it_seems_is_refused() {
+    for (url, said) in [
+        (
+            "redis://localhost?sslrootcert=/ca.pem",
+            "REDIS_URL has sslrootcert, and asks for no TLS",
+        ),
+        (
+            "redis://localhost?sslmode=verify-full",
+            "REDIS_URL has sslmode, and asks for no TLS",
+        ),
+        (
+            "rediss://localhost?sslmode=disable",
+            "REDIS_URL has sslmode, which is PostgreSQL's",
+        ),
+        ("rediss://localhost#insecure", "#insecure"),
+        ("valkeys://localhost#insecure", "#insecure"),
+    ] {
+        let builder = Manifold::builder()
+            .primary("postgres://app:app@localhost/app")
+            .redis(url);
+        let error = builder.connect().await.unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        assert!(error.to_string().contains(said), "{url}: {error}");
+    }
+}
