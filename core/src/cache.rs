@@ -21,7 +21,7 @@ use foldhash::fast::RandomState;
 
 use crate::terms::cacheable::Cacheable;
 use crate::terms::clock::Clock;
-use crate::terms::error::Result;
+use crate::terms::error::{Error, Result};
 use crate::terms::key::Key;
 use crate::terms::namespace::Namespace;
 use crate::terms::settings::CacheSettings;
@@ -36,6 +36,7 @@ use entry::Entry;
 use flight::{Flights, Seat};
 use local::Local;
 use refusal::{Refusal, Refused};
+use shared::inspection::SharedCache;
 use shared::link::Silence;
 use shared::{Found, Shared, SharedGeneration};
 
@@ -103,6 +104,17 @@ impl Cache {
         }
     }
 
+    /// A look into Redis, for whoever operates it.
+    pub async fn inspect(&self) -> Result<SharedCache<'_>> {
+        let Some(shared) = &self.shared else {
+            return Err(Error::configuration(
+                "no Redis is configured, and what one process caches for itself is not listed",
+                "set REDIS_URL, or call `redis(url)` on the builder",
+            ));
+        };
+        SharedCache::open(self, shared).await
+    }
+
     /// The answer that L1 holds.
     pub fn near<T: Cacheable>(&self, key: &Key) -> Option<T> {
         self.local.get(key, self.generation(key))
@@ -126,14 +138,8 @@ impl Cache {
             None => Far::Miss(None),
             Some(Found { generation, bytes }) => {
                 let hit = bytes.and_then(|bytes| {
-                    let entry = Entry::parse(&bytes)?;
-                    let left = entry.time_left(self.clock.wall_ms())?;
-                    // No program of ours writes a larger one, nor one with something behind it.
-                    if entry.payload.len() > self.settings.max_value_bytes {
-                        return None;
-                    }
-                    let (value, rest) = postcard::take_from_bytes(entry.payload).ok()?;
-                    rest.is_empty().then_some((value, left, bytes.len()))
+                    let (value, left) = self.decode(&bytes)?;
+                    Some((value, left, bytes.len()))
                 });
                 match hit {
                     Some((value, left, weight)) => Far::Hit(value, left, weight),
@@ -141,6 +147,18 @@ impl Cache {
                 }
             }
         }
+    }
+
+    /// The value of an entry that may still be served, and for how long.
+    fn decode<T: Cacheable>(&self, bytes: &[u8]) -> Option<(T, Duration)> {
+        let entry = Entry::parse(bytes)?;
+        let left = entry.time_left(self.clock.wall_ms())?;
+        // No program of ours writes a larger one, nor one with something behind it.
+        if entry.payload.len() > self.settings.max_value_bytes {
+            return None;
+        }
+        let (value, rest) = postcard::take_from_bytes(entry.payload).ok()?;
+        rest.is_empty().then_some((value, left))
     }
 
     /// Keeps an answer in L1, if nothing invalidated its key since `generation` was current.
@@ -182,6 +200,14 @@ impl Cache {
             self.stripe(key).fetch_add(1, Ordering::SeqCst);
             self.local.remove(key);
         }
+    }
+
+    /// Drops everything in this process: no load under way will be stored, and L1 is empty.
+    pub fn invalidate_all_near(&self) {
+        for generation in &self.generations {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
+        self.local.remove_all();
     }
 
     /// Drops `keys` in Redis. False if Redis did not acknowledge it.

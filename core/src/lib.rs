@@ -85,6 +85,7 @@ mod rules;
 mod terms;
 
 pub use builder::Builder;
+pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
 pub use diesel_manifold_macros::{CacheKey, Cacheable, repository};
 pub use manifold::Manifold;
 pub use pools::connect::connect;
@@ -104,3 +105,4 @@ pub use terms::outcome::Outcome;
 pub use terms::position::Position;
 pub use terms::route::{Reason, Route, Source, routes};
 pub use terms::settings::{Balance, CacheSettings, PoolSettings, Settings, WriteSettings};
+pub use terms::stored::StoredName;

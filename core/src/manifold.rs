@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::builder::Builder;
+use crate::cache::shared::inspection::SharedCache;
 use crate::calls::Calls;
 use crate::calls::transaction::SendClosure;
 use crate::pools::node::NodeStatus;
@@ -102,6 +103,20 @@ impl Manifold {
     /// What all keys of this manifold begin with in Redis, behind `mf:`.
     pub fn namespace(&self) -> String {
         self.namespace.to_string()
+    }
+
+    /// A look into Redis: which answers are there, what one of them is, and dropping them by hand.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if no Redis is configured, or it refuses the user of its URL;
+    /// `is_unreachable` if it does not answer within 2 s.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the connection that was being opened is closed.
+    pub async fn shared_cache(&self) -> Result<SharedCache<'_>> {
+        self.calls.cache.inspect().await
     }
 
     /// Waits for the writes that are ending, with their invalidations, and closes the pools. Calls

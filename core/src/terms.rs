@@ -13,4 +13,5 @@ pub mod outcome;
 pub mod position;
 pub mod route;
 pub mod settings;
+pub mod stored;
 pub mod tls;

@@ -10,8 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::https;
 
-use crate::lag;
 use crate::load::Load;
+use crate::{cache, lag};
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
@@ -47,6 +47,9 @@ pub enum Command {
     Load(Load),
     /// How far each replica is behind the primary, each second
     Lag(lag::Args),
+    /// What is cached in Redis: look at it, or drop it
+    #[command(subcommand)]
+    Cache(cache::Command),
 }
 
 /// How to serve.

@@ -16,6 +16,7 @@
 //! * `https.rs`: the same over TLS.
 //! * `load.rs`: all of it under load, with figures.
 //! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
+//! * `cache.rs`: what is cached, by its readable names, and dropping it by hand.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -30,6 +31,7 @@ use crate::args::{Args, Command};
 
 mod args;
 mod banner;
+mod cache;
 mod http;
 mod https;
 mod lag;
@@ -64,5 +66,6 @@ async fn run(args: Args) -> Result<()> {
         Some(Command::Serve(serve)) => serve::command(&serve).await,
         Some(Command::Load(load)) => load::command(&load).await,
         Some(Command::Lag(args)) => lag::command(&args).await,
+        Some(Command::Cache(command)) => cache::command(&command).await,
     }
 }

@@ -56,7 +56,7 @@ impl Servers {
             return Ok(servers);
         }
         if servers.replicas.is_empty() {
-            bail!("no servers are configured; `make demo` prints the lines to export");
+            bail!("no servers are configured; `make demo` prints the three lines to export");
         }
         bail!("replicas are configured, and no primary: set DATABASE_PRIMARY_URL");
     }

@@ -10,7 +10,8 @@
 use std::time::Duration;
 
 const HEAD: [u8; 4] = *b"MF\x01\x00";
-const PAYLOAD: usize = HEAD.len() + 16;
+/// Where the payload begins, in bytes; before it stands all that tells an entry's times.
+pub const PAYLOAD: usize = HEAD.len() + 16;
 
 /// A parsed entry.
 #[derive(Debug, PartialEq, Eq)]

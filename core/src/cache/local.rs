@@ -90,4 +90,9 @@ impl Local {
     pub fn remove(&self, key: &Key) {
         self.entries.invalidate(key);
     }
+
+    /// Drops everything.
+    pub fn remove_all(&self) {
+        self.entries.invalidate_all();
+    }
 }

@@ -1,5 +1,5 @@
-//! L2: answers in Redis, shared by all processes on the same database. The only file that knows
-//! Redis.
+//! L2: answers in Redis, shared by all processes on the same database. This file and its folder are
+//! all that knows Redis.
 //!
 //! One hash for each key, so that a value and its key's generation share a slot, a time to live and
 //! an eviction:
@@ -13,15 +13,15 @@
 //! Values are kept by the fingerprint of their type and generations are not: during a rolling deploy
 //! the old program invalidates the new one's values, too.
 //!
-//! Failing is missing. Each operation has its time, a breaker leaves a failing Redis alone, and no
-//! error leaves this file.
+//! Failing is missing. Each operation of a call has its time, a breaker leaves a failing Redis alone,
+//! and no error leaves this file. Looking into Redis by hand is another matter: `inspection` says what
+//! went wrong.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script, ScriptInvocation};
-use sha2::{Digest, Sha256};
 
 use crate::rules::breaker::{Breaker, Limits};
 use crate::terms::clock::Clock;
@@ -30,15 +30,14 @@ use crate::terms::fingerprint::Fingerprint;
 use crate::terms::key::Key;
 use crate::terms::namespace::Namespace;
 use crate::terms::settings::CacheSettings;
+use crate::terms::stored::StoredName;
 
+pub mod inspection;
 pub mod link;
 mod mark;
 
 use link::{Link, Silence};
 use mark::Marks;
-
-/// Longer arguments appear in Redis as their SHA-256.
-const LONGEST_ARGUMENTS: usize = 160;
 
 /// For the first answer, connecting included.
 const START: Duration = Duration::from_secs(2);
@@ -176,20 +175,24 @@ impl Shared {
     /// Drops all values of `keys`. False if Redis did not acknowledge all of them.
     pub async fn invalidate(&self, keys: &[Key]) -> bool {
         for batch in keys.chunks(BATCH) {
-            let mut call = self.invalidate.prepare_invoke();
-            for key in batch {
-                let Some(name) = self.name(key) else {
-                    return false;
-                };
-                call.key(name);
-            }
-            call.arg(self.marks.next())
-                .arg(milliseconds(self.settings.invalidation_memory));
-            if self.run::<i64>(&call).await.is_none() {
+            let names: Option<Vec<_>> = batch.iter().map(|key| self.name(key)).collect();
+            let Some(names) = names else { return false };
+            if self.run::<i64>(&self.invalidation(&names)).await.is_none() {
                 return false;
             }
         }
         true
+    }
+
+    /// The call that drops all values of the keys of these names. At most [`BATCH`].
+    fn invalidation(&self, names: &[Vec<u8>]) -> ScriptInvocation<'_> {
+        let mut call = self.invalidate.prepare_invoke();
+        for name in names {
+            call.key(name);
+        }
+        call.arg(self.marks.next())
+            .arg(milliseconds(self.settings.invalidation_memory));
+        call
     }
 
     async fn run<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Option<T> {
@@ -235,17 +238,14 @@ impl Shared {
 
     /// The key's name in Redis; `None` before the manifold knows its database.
     fn name(&self, key: &Key) -> Option<Vec<u8>> {
-        let mut name = format!("mf:{}:{}", self.namespace.get()?, key.cache()).into_bytes();
-        if key.arguments().len() <= LONGEST_ARGUMENTS {
-            name.extend_from_slice(key.arguments());
-        } else {
-            // `#` where arguments have `(`: no digest reads like arguments.
-            name.extend_from_slice(b"#");
-            for byte in Sha256::digest(key.arguments()) {
-                name.extend_from_slice(format!("{byte:02x}").as_bytes());
-            }
-        }
+        let mut name = self.prefix()?;
+        StoredName::write(key, &mut name);
         Some(name)
+    }
+
+    /// What all names of this manifold begin with; `None` before it knows its database.
+    fn prefix(&self) -> Option<Vec<u8>> {
+        Some(format!("mf:{}:", self.namespace.get()?).into_bytes())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use diesel_manifold::{Builder, Manifold};
+use diesel_manifold::{Builder, Manifold, Place};
 use manifold_tests::world::settings;
 use manifold_tests::{Authority, Shop, World};
 
@@ -92,6 +92,24 @@ async fn a_redis_whose_tls_is_refused_is_said_with_its_reason_and_fails_no_call(
             "{log}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_look_into_redis_goes_over_tls_and_says_why_it_does_not() {
+    let site = Site::start(offered);
+    let root = site.authority.parameter();
+    let shop = Shop::new(site.with_redis(&root).connect().await.unwrap());
+    shop.by_id(1).await.unwrap();
+    let cache = shop.db().shared_cache().await.unwrap();
+    let page = cache.page("", Place::default()).await.unwrap();
+    assert_eq!(page.answers.len(), 1);
+
+    let stranger = Authority::new();
+    let starting = site.with_redis(&stranger.parameter());
+    let manifold = starting.connect().await.unwrap();
+    let error = manifold.shared_cache().await.unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert!(error.to_string().contains("unknown root"), "{error}");
 }
 
 #[tokio::test]

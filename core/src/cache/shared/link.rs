@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisResult};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
 use crate::terms::error::{Error, Result};
 use crate::terms::tls::client::Client as TlsClient;
@@ -27,17 +27,43 @@ const SETTING: &str = "REDIS_URL";
 
 /// Why Redis did not answer.
 #[derive(Debug, Clone)]
-pub struct Silence(Arc<str>);
+pub struct Silence {
+    why: Arc<str>,
+    is_configuration: bool,
+}
 
 impl Silence {
     pub fn new(why: impl Into<Arc<str>>) -> Self {
-        Self(why.into())
+        Self {
+            why: why.into(),
+            is_configuration: false,
+        }
+    }
+
+    /// It will not answer until the configuration is another one.
+    fn of_configuration(why: impl Into<Arc<str>>) -> Self {
+        Self {
+            why: why.into(),
+            is_configuration: true,
+        }
+    }
+
+    /// The public error, about the server `who`.
+    pub fn into_error(self, who: &str) -> Error {
+        if self.is_configuration {
+            return Error::configuration(
+                format!("{who} cannot be used as configured ({self})"),
+                format!("correct {SETTING}, or what its user may do"),
+            );
+        }
+        let why = format!("{self}; is it running, and is {SETTING} right?");
+        Error::unreachable(who, why, None)
     }
 }
 
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -89,6 +115,19 @@ impl Link {
             server: Arc::new(Server { client, tls }),
             slot: Arc::default(),
         })
+    }
+
+    /// A link to the same server, with a connection of its own.
+    pub fn another(&self) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            slot: Arc::default(),
+        }
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        self.server.client.get_connection_info().addr().to_string()
     }
 
     /// Runs an operation, on a new connection if there is none.
@@ -201,9 +240,19 @@ impl Server {
             Some(Verdict {
                 why,
                 fix: Some(fix),
-            }) => Silence::new(format!("{why}; {fix}")),
+            }) => Silence::of_configuration(format!("{why}; {fix}")),
             Some(Verdict { why, fix: None }) => Silence::new(why),
+            None if is_denied(error) => Silence::of_configuration(error.to_string()),
             None => Silence::new(error.to_string()),
         }
     }
+}
+
+/// Whether it refuses the user, or what the user asks.
+fn is_denied(error: &(dyn StdError + 'static)) -> bool {
+    let error = error.downcast_ref::<RedisError>().map(RedisError::kind);
+    matches!(
+        error,
+        Some(ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm))
+    )
 }
