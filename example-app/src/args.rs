@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
-use crate::lag;
+use crate::{lag, verify};
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
@@ -40,6 +40,8 @@ pub enum Command {
     Serve(Serve),
     /// How far each replica is behind the primary, each second
     Lag(lag::Args),
+    /// Whether the servers are set up as they should be; if not, what to do
+    Verify(verify::Args),
 }
 
 /// How to serve.

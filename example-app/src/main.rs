@@ -10,7 +10,8 @@
 //! * `setup/migrations.rs` and `setup/replicas.rs`: migrations, once, and replicas that have them.
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
-//! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
+//! * `lag/ring.rs`: how to say in seconds how far a replica is behind, and `verify/judge.rs`: what must
+//!   hold before all of this works.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -32,6 +33,7 @@ mod servers;
 mod setup;
 mod stop;
 mod store;
+mod verify;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -56,5 +58,6 @@ async fn run(args: Args) -> Result<()> {
         None => serve::command(&args.serve).await,
         Some(Command::Serve(serve)) => serve::command(&serve).await,
         Some(Command::Lag(args)) => lag::command(&args).await,
+        Some(Command::Verify(args)) => verify::command(&args).await,
     }
 }
