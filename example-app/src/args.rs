@@ -8,10 +8,8 @@ use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::https;
-
 use crate::load::Load;
-use crate::{cache, lag};
+use crate::{cache, https, lag, verify};
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
@@ -50,6 +48,8 @@ pub enum Command {
     /// What is cached in Redis: look at it, or drop it
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Whether the servers are set up as they should be; if not, what to do
+    Verify(verify::Args),
 }
 
 /// How to serve.

@@ -24,14 +24,14 @@ use crate::servers::Servers;
 use crate::stop::Stop;
 
 mod board;
-mod question;
+pub mod question;
 mod ring;
 mod table;
 
 /// Between two questions to a node, and so the resolution of the seconds.
 const SAMPLE: Duration = Duration::from_millis(100);
 /// For one answer, connecting included. Who does not answer by then is unreachable for now.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Until a node that could not be reached is asked again.
 const RETRY: Duration = Duration::from_millis(500);
 /// Reports on their way to the board; a node whose report finds no room waits.

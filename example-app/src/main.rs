@@ -15,8 +15,9 @@
 //! * `serve.rs`: a start and an end that lose nothing.
 //! * `https.rs`: the same over TLS.
 //! * `load.rs`: all of it under load, with figures.
-//! * `lag/ring.rs`: how to say in seconds how far a replica is behind.
 //! * `cache.rs`: what is cached, by its readable names, and dropping it by hand.
+//! * `lag/ring.rs`: how to say in seconds how far a replica is behind, and `verify/judge.rs`: what must
+//!   hold before all of this works.
 //!
 //! `args.rs` has the command line; each command of it is a file of its own name.
 
@@ -41,6 +42,7 @@ mod servers;
 mod setup;
 mod stop;
 mod store;
+mod verify;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -67,5 +69,6 @@ async fn run(args: Args) -> Result<()> {
         Some(Command::Load(load)) => load::command(&load).await,
         Some(Command::Lag(args)) => lag::command(&args).await,
         Some(Command::Cache(command)) => cache::command(&command).await,
+        Some(Command::Verify(args)) => verify::command(&args).await,
     }
 }

@@ -10,6 +10,8 @@ mod catalog;
 mod migrations;
 mod replicas;
 
+pub use migrations::versions;
+
 /// Prepares the servers.
 ///
 /// Any number of instances may do so at once. One works, under a lock in the primary; the others wait

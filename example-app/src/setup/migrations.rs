@@ -4,6 +4,8 @@
 //! transactions.
 
 use anyhow::{Result, anyhow};
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -11,6 +13,16 @@ use crate::servers::connection;
 
 /// `migrations/`, in the binary.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// The versions of all migrations, which a prepared server has.
+pub fn versions() -> Result<Vec<String>> {
+    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS);
+    let migrations = migrations.map_err(|error| anyhow!(error))?;
+    let versions = migrations
+        .iter()
+        .map(|migration| migration.name().version().to_string());
+    Ok(versions.collect())
+}
 
 /// Takes the lock: the number is ours, and means nothing. Waits at most for a minute, which is longer
 /// than any other instance takes.

@@ -1,0 +1,216 @@
+//! The checks of one replica.
+
+use super::Outcome::{NotChecked, Pass};
+use super::{
+    Check, Outcome, check, fail, has_all, is_of_one_cluster, is_primary_node, library, silence,
+};
+use crate::lag::question::{Receiver, Replay, Role};
+use crate::verify::facts::{Facts, Node, Primary, Reads, Replica};
+use crate::verify::fix;
+use crate::verify::look::CATCH_UP;
+
+/// The checks of a replica, behind whether it answers.
+pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Check> {
+    let decide = |question, decide: &dyn Fn(&Node, &Replay) -> Outcome| {
+        let outcome = match &replica.node {
+            Err(_) => NotChecked(format!("{} does not answer", replica.name)),
+            Ok(node) => match &node.answer.role {
+                Role::Replica(replay) => decide(node, replay),
+                Role::Primary(_) => NotChecked(format!("{} is a primary", replica.name)),
+            },
+        };
+        check(&replica.name, question, outcome)
+    };
+    let primary = &facts.primary;
+    vec![
+        check(&replica.name, "is a replica", is_replica(replica, primary)),
+        decide("has the primary's data", &|node, _| belongs(node, primary)),
+        decide("has a slot", &|node, replay| {
+            has_slot(replica, node, replay, primary)
+        }),
+        decide("streams", &|node, replay| {
+            streams(replica, node, replay, primary)
+        }),
+        decide("replays", &|node, replay| {
+            replays(replica, node, replay, primary)
+        }),
+        decide("has the tables", &|node, replay| {
+            has_tables(replica, node, replay, primary, versions)
+        }),
+        decide("answers reads", &|_, _| answers_reads(replica, facts)),
+    ]
+}
+
+fn is_replica(replica: &Replica, primary: &Primary) -> Outcome {
+    match &replica.node {
+        Err(_) => NotChecked(format!("{} does not answer", replica.name)),
+        Ok(node) if is_primary_node(node) => {
+            let slot = slot_for(replica);
+            fail("it takes writes", fix::rebuild(&primary.address, &slot))
+        }
+        Ok(_) => Pass("it is in recovery".to_owned()),
+    }
+}
+
+/// A slot's name has no hyphens.
+fn slot_for(replica: &Replica) -> String {
+    replica.name.replace('-', "_")
+}
+
+fn belongs(node: &Node, primary: &Primary) -> Outcome {
+    let Ok(primary_node) = &primary.node else {
+        return NotChecked("the primary does not answer".to_owned());
+    };
+    let (own, its) = (node.answer.system, primary_node.answer.system);
+    if own == its {
+        Pass(format!("system {}", own.cast_unsigned()))
+    } else {
+        let (own, its) = (own.cast_unsigned(), its.cast_unsigned());
+        fail(
+            format!("it is of another cluster, system {own}; the primary's is {its}"),
+            "correct its URL in DATABASE_REPLICA_URLS".to_owned(),
+        )
+    }
+}
+
+fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -> Outcome {
+    if let Some(silence) = silence(primary) {
+        return NotChecked(silence.to_owned());
+    }
+    let Some(slot) = &node.slot else {
+        return fail(
+            "it uses none, so the primary throws away what it may still need",
+            fix::use_slot(&primary.address, &replica.address, &slot_for(replica)),
+        );
+    };
+    let stream = || fix::stream(&replica.name, &replica.address, node, primary);
+    match fix::find(&primary.slots, slot) {
+        None => fail(format!("the primary has no slot `{slot}`"), stream()),
+        Some(found) if found.is_lost => fail(
+            format!("the primary has thrown away what `{slot}` needs"),
+            stream(),
+        ),
+        Some(found) if found.active => Pass(format!("`{slot}` is active")),
+        // It has come back since the primary was asked.
+        Some(_) if replay.receiver == Receiver::Streaming => Pass(format!("`{slot}`")),
+        Some(_) => fail(format!("nobody uses `{slot}` on the primary"), stream()),
+    }
+}
+
+fn streams(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -> Outcome {
+    let why = match &replay.receiver {
+        Receiver::Streaming => return Pass("it receives what the primary writes".to_owned()),
+        Receiver::Unseen => {
+            let who = &node.answer.who;
+            let grant = format!("GRANT pg_monitor TO {who}");
+            return fail(
+                format!("`{who}` may not see it"),
+                fix::psql(&primary.address, "postgres", &[&grant]),
+            );
+        }
+        Receiver::Other(status) => format!("its walreceiver is {status}"),
+        Receiver::None => "it has no walreceiver".to_owned(),
+    };
+    if let Some(silence) = silence(primary) {
+        return NotChecked(silence.to_owned());
+    }
+    fail(
+        why,
+        fix::stream(&replica.name, &replica.address, node, primary),
+    )
+}
+
+fn replays(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -> Outcome {
+    if replay.paused {
+        return fail("replay is paused", fix::resume(&replica.address));
+    }
+    if let Some(silence) = silence(primary) {
+        return NotChecked(silence.to_owned());
+    }
+    if !is_of_one_cluster(node, primary) {
+        return NotChecked("it is of another cluster".to_owned());
+    }
+    let Some(moment) = primary.moment else {
+        return NotChecked("the primary was in the middle of a record; ask again".to_owned());
+    };
+    let why = match replay.replayed {
+        Some(replayed) if replayed >= moment => {
+            return Pass(format!("it has what the primary had at {moment}"));
+        }
+        Some(replayed) => format!("it is at {replayed}, and the primary was at {moment}"),
+        None => "it has replayed nothing".to_owned(),
+    };
+    if replay.receiver == Receiver::None {
+        let fix = fix::stream(&replica.name, &replica.address, node, primary);
+        return fail(why, fix);
+    }
+    fail(
+        format!("{why} {CATCH_UP:?} before"),
+        "watch it: cargo run -p example-app -- lag".to_owned(),
+    )
+}
+
+fn has_tables(
+    replica: &Replica,
+    node: &Node,
+    replay: &Replay,
+    primary: &Primary,
+    versions: &[String],
+) -> Outcome {
+    let Some(why) = super::lacks(node, versions) else {
+        return Pass(has_all(versions));
+    };
+    let Ok(primary_node) = &primary.node else {
+        return NotChecked(format!("{why}, and the primary does not answer"));
+    };
+    if node.database != primary_node.database {
+        let right = &primary_node.database;
+        return fail(
+            format!("{why}; the primary's is `{right}`"),
+            format!("let its URL in DATABASE_REPLICA_URLS end with /{right}"),
+        );
+    }
+    if super::lacks(primary_node, versions).is_some() {
+        return NotChecked("the primary has no such tables either".to_owned());
+    }
+    let fix = if !node.unreadable_tables.is_empty() {
+        fix::let_read(&primary.address, node)
+    } else if replay.paused {
+        fix::resume(&replica.address)
+    } else if replay.receiver == Receiver::Streaming {
+        "watch it: cargo run -p example-app -- lag".to_owned()
+    } else {
+        fix::stream(&replica.name, &replica.address, node, primary)
+    };
+    fail(why, fix)
+}
+
+fn answers_reads(replica: &Replica, facts: &Facts) -> Outcome {
+    let library = match library(facts) {
+        Ok(library) => library,
+        Err(outcome) => return outcome,
+    };
+    let reads = library.reads.iter();
+    match reads
+        .into_iter()
+        .find(|reads| reads.replica == replica.name)
+    {
+        None => NotChecked(format!(
+            "{} does not have the primary's data and tables",
+            replica.name
+        )),
+        Some(Reads {
+            answered,
+            of,
+            error: None,
+            ..
+        }) if *answered > 0 => Pass(format!("{answered} of {of} reads")),
+        Some(Reads { of, error, .. }) => fail(
+            match error {
+                Some(error) => format!("it answered {error}"),
+                None => format!("none of {of} reads came from it"),
+            },
+            "see what the log above says of it".to_owned(),
+        ),
+    }
+}

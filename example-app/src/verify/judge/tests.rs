@@ -1,0 +1,237 @@
+use super::super::facts::{Cached, Reads, Slot};
+use super::*;
+use crate::lag::question::{Answer, Lsn, Receiver, Replay, Written};
+
+const VERSIONS: [&str; 2] = ["1", "2"];
+
+fn node(role: Role) -> Node {
+    Node {
+        answer: Answer {
+            who: "app".to_owned(),
+            system: 7,
+            role,
+        },
+        database: "app".to_owned(),
+        slot: Some("replica_1".to_owned()),
+        has_upstream: Some(true),
+        missing_tables: Vec::new(),
+        unreadable_tables: Vec::new(),
+        versions: VERSIONS.map(str::to_owned).to_vec(),
+    }
+}
+
+fn address(port: &str) -> Address {
+    Address {
+        host: "db".to_owned(),
+        port: port.to_owned(),
+    }
+}
+
+/// A primary, one replica, and Redis, as they should be.
+fn sound() -> Facts {
+    let written = Written {
+        timeline: 1,
+        inserted: Lsn(0x500),
+        flushed: Lsn(0x500),
+        page: 8192,
+    };
+    let replay = Replay {
+        timeline: 1,
+        received: Some(Lsn(0x500)),
+        replayed: Some(Lsn(0x500)),
+        paused: false,
+        receiver: Receiver::Streaming,
+    };
+    let reads = Reads {
+        replica: "replica-1".to_owned(),
+        answered: 4,
+        of: 4,
+        error: None,
+    };
+    let cached = Cached {
+        album: 1,
+        first: "replica-1".to_owned(),
+        second: "l2".to_owned(),
+    };
+    Facts {
+        primary: Primary {
+            address: address("1"),
+            node: Ok(node(Role::Primary(written))),
+            slots: vec![Slot {
+                name: "replica_1".to_owned(),
+                active: true,
+                is_lost: false,
+            }],
+            moment: Some(Lsn(0x500)),
+        },
+        replicas: vec![Replica {
+            name: "replica-1".to_owned(),
+            address: address("2"),
+            node: Ok(node(Role::Replica(replay))),
+        }],
+        redis: Redis::Answers(address("3")),
+        library: Some(Ok(Library {
+            reads: vec![reads],
+            cache: Ok(vec![cached]),
+        })),
+    }
+}
+
+fn replica(facts: &mut Facts) -> &mut Node {
+    facts.replicas[0].node.as_mut().unwrap()
+}
+
+fn replay(facts: &mut Facts) -> &mut Replay {
+    match &mut replica(facts).answer.role {
+        Role::Replica(replay) => replay,
+        Role::Primary(_) => panic!("it is a replica"),
+    }
+}
+
+fn library(facts: &mut Facts) -> &mut Library {
+    facts.library.as_mut().unwrap().as_mut().unwrap()
+}
+
+/// What does not pass: `server question`, and in which words.
+fn complaints(facts: &Facts) -> Vec<(String, String)> {
+    let checks = checks(facts, &VERSIONS.map(str::to_owned));
+    let complaints = checks.into_iter().filter_map(|check| {
+        let said = match check.outcome {
+            Pass(_) => return None,
+            Outcome::Fail { why, fix } => format!("{why} => {fix}"),
+            NotChecked(why) => format!("not checked: {why}"),
+        };
+        Some((format!("{} {}", check.server, check.question), said))
+    });
+    complaints.collect()
+}
+
+#[test]
+fn servers_as_they_should_be_pass_all_checks() {
+    assert_eq!(complaints(&sound()), []);
+}
+
+/// What is wrong, and each check that does not pass with a word of what it says.
+type Case = (fn(&mut Facts), &'static [(&'static str, &'static str)]);
+
+/// Of nodes, and what is between them.
+#[rustfmt::skip]
+const STREAMING: &[Case] = &[
+    (|facts| facts.replicas[0].node = Err("gone".to_owned()), &[
+        ("replica-1 answers", "db:2: gone => start it: `compose/cluster start replica-1`"),
+        ("replica-1 is a replica", "not checked: replica-1 does not answer"),
+        ("replica-1 has the primary's data", "not checked: replica-1 does not answer"),
+        ("replica-1 has a slot", "not checked: replica-1 does not answer"),
+        ("replica-1 streams", "not checked: replica-1 does not answer"),
+        ("replica-1 replays", "not checked: replica-1 does not answer"),
+        ("replica-1 has the tables", "not checked: replica-1 does not answer"),
+        ("replica-1 answers reads", "not checked: replica-1 does not answer"),
+    ]),
+    (|facts| { facts.primary.node = Err("gone".to_owned()); facts.library = None; }, &[
+        ("primary answers", "db:1: gone => start it"),
+        ("primary is a primary", "not checked: it does not answer"),
+        ("primary has the tables", "not checked: it does not answer"),
+        ("replica-1 has the primary's data", "not checked: the primary does not answer"),
+        ("replica-1 has a slot", "not checked: the primary does not answer"),
+        ("replica-1 replays", "not checked: the primary does not answer"),
+        ("replica-1 answers reads", "not checked: the primary does not answer"),
+        ("redis shares what is cached", "not checked: the primary does not answer"),
+    ]),
+    (|facts| replica(facts).answer.system = -1, &[
+        ("replica-1 has the primary's data", "of another cluster, system 18446744073709551615;"),
+        ("replica-1 replays", "not checked: it is of another cluster"),
+    ]),
+    (|facts| replica(facts).slot = None, &[
+        ("replica-1 has a slot", "primary_slot_name = 'replica_1'"),
+    ]),
+    (|facts| facts.primary.slots[0].active = false, &[]),
+    (|facts| { facts.primary.slots[0].active = false; replay(facts).receiver = Receiver::None; }, &[
+        ("replica-1 has a slot", "nobody uses `replica_1` on the primary => its log says why"),
+        ("replica-1 streams", "it has no walreceiver => its log says why"),
+    ]),
+    (|facts| { facts.primary.slots[0].is_lost = true; replay(facts).receiver = Receiver::None; }, &[
+        ("replica-1 has a slot", "thrown away what `replica_1` needs => make it a replica"),
+        ("replica-1 streams", "pg_basebackup -h db -p 1 -U replicator -R -S replica_1"),
+    ]),
+];
+
+/// Of what a replica does with what it receives.
+#[rustfmt::skip]
+const REPLAYING: &[Case] = &[
+    (|facts| replay(facts).receiver = Receiver::Unseen, &[
+        ("replica-1 streams", "psql -h db -p 1 -U postgres -d postgres -c \"GRANT pg_monitor TO app\""),
+    ]),
+    (|facts| replay(facts).paused = true, &[
+        ("replica-1 replays", "psql -h db -p 2 -U postgres -d postgres -c \"SELECT pg_wal_replay_resume()\""),
+    ]),
+    (|facts| replay(facts).replayed = Some(Lsn(0x4FF)), &[
+        ("replica-1 replays", "it is at 0/4FF, and the primary was at 0/500 5s before => watch it"),
+    ]),
+    (|facts| replay(facts).replayed = None, &[
+        ("replica-1 replays", "it has replayed nothing"),
+    ]),
+    (|facts| facts.primary.moment = None, &[
+        ("replica-1 replays", "not checked: the primary was in the middle of a record"),
+    ]),
+    (|facts| replica(facts).versions.truncate(1), &[
+        ("replica-1 has the tables", "database `app` has no migration 2 => watch it"),
+    ]),
+    (|facts| replica(facts).unreadable_tables.push("song".to_owned()), &[
+        ("replica-1 has the tables", "`app` may not read song => psql -h db -p 1 -U postgres -d app -c \"GRANT SELECT"),
+    ]),
+    (|facts| { replica(facts).versions.clear(); replica(facts).database = "x".to_owned(); }, &[
+        ("replica-1 has the tables", "the primary's is `app` => let its URL in DATABASE_REPLICA_URLS end with /app"),
+    ]),
+];
+
+/// Of the library's reads and the cache.
+#[rustfmt::skip]
+const READING: &[Case] = &[
+    (|facts| library(facts).reads.clear(), &[
+        ("replica-1 answers reads", "not checked"),
+    ]),
+    (|facts| library(facts).reads[0].answered = 0, &[
+        ("replica-1 answers reads", "none of 4 reads came from it"),
+    ]),
+    (|facts| library(facts).reads[0].error = Some("no".to_owned()), &[
+        ("replica-1 answers reads", "it answered no"),
+    ]),
+    (|facts| facts.library = Some(Err("no".to_owned())), &[
+        ("replica-1 answers reads", "the library does not connect: no"),
+        ("redis shares what is cached", "the library does not connect: no"),
+    ]),
+    (|facts| library(facts).cache.as_mut().unwrap()[0].second = "replica-1".to_owned(), &[
+        ("redis shares what is cached", "and in a second instance from replica-1"),
+    ]),
+    (|facts| library(facts).cache = Err("no".to_owned()), &[
+        ("redis shares what is cached", "a cached read failed: no"),
+    ]),
+    (|facts| library(facts).cache = Ok(Vec::new()), &[
+        ("redis shares what is cached", "not checked: the primary has no album to read"),
+    ]),
+    (|facts| facts.redis = Redis::Fails(address("3"), "gone".to_owned()), &[
+        ("redis answers", "db:3: gone => start it: `compose/cluster start redis`, or `redis-server --port 3`"),
+        ("redis shares what is cached", "not checked: redis does not answer"),
+    ]),
+    (|facts| { facts.redis = Redis::NotConfigured; facts.replicas.clear(); }, &[
+        ("replicas are there", "none is configured => export DATABASE_REPLICA_URLS="),
+        ("redis answers", "none is configured => export REDIS_URL="),
+        ("redis shares what is cached", "not checked: there is no redis"),
+    ]),
+];
+
+#[test]
+fn each_fault_is_found_by_its_checks_and_by_no_other() {
+    let cases = [STREAMING, REPLAYING, READING].concat();
+    for (at, (break_it, expected)) in cases.into_iter().enumerate() {
+        let mut facts = sound();
+        break_it(&mut facts);
+        let complaints = complaints(&facts);
+        let found = complaints.iter().map(|(check, _)| check.as_str());
+        let wanted = expected.iter().map(|(check, _)| *check);
+        assert!(found.eq(wanted), "case {at}: {complaints:#?}");
+        for ((check, said), (_, word)) in complaints.iter().zip(expected) {
+            assert!(said.contains(word), "case {at}, {check}: {said}");
+        }
+    }
+}

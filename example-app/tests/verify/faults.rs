@@ -1,0 +1,209 @@
+//! One fault each: it is found, nothing else is blamed, and its fix mends it.
+
+use manifold_compose::Cluster;
+
+use crate::app::{App, environment, eventually};
+use crate::report::{Report, prepared, with};
+
+/// What of a replica is not decided while it does not answer.
+const OF_A_REPLICA: [&str; 7] = [
+    "is a replica",
+    "has the primary's data",
+    "has a slot",
+    "streams",
+    "replays",
+    "has the tables",
+    "answers reads",
+];
+
+#[test]
+fn a_stopped_replica() {
+    let (cluster, environment) = prepared();
+    cluster.replica(0).stop().unwrap();
+    let report = Report::of(&environment);
+    assert_eq!(report.failures(), ["replica-1 answers"]);
+    let start = report.fix("replica-1 answers");
+    assert!(start.contains("compose/cluster start replica-1"), "{start}");
+    let address = format!("127.0.0.1:{}", cluster.replica(0).port());
+    assert!(report.detail("replica-1 answers").starts_with(&address));
+    // Its other checks say so, and those of the other servers pass.
+    let undecided = OF_A_REPLICA.map(|check| format!("replica-1 {check}"));
+    assert_eq!(report.complaints()[1..], undecided);
+    for check in undecided {
+        assert_eq!(report.detail(&check), "replica-1 does not answer");
+    }
+    cluster.replica(0).start().unwrap();
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_replica_that_hangs() {
+    let (cluster, environment) = prepared();
+    cluster.replica(1).freeze().unwrap();
+    let report = Report::of(&environment);
+    cluster.replica(1).thaw().unwrap();
+    assert_eq!(report.failures(), ["replica-2 answers"]);
+    let detail = report.detail("replica-2 answers");
+    assert!(detail.ends_with("no answer within 1s"), "{detail}");
+}
+
+#[test]
+fn a_missing_slot() {
+    let (cluster, environment) = prepared();
+    let (primary, replica) = (cluster.primary(), cluster.replica(0));
+    replica.cut_walreceiver().unwrap();
+    // Only a slot that nobody uses can be dropped, and the primary has yet to see that nobody does.
+    let drop = "select pg_drop_replication_slot('replica_1')";
+    eventually("the slot is dropped", || primary.run_sql("app", drop).ok());
+    replica.restore_walreceiver().unwrap();
+    let report = Report::of(&environment);
+    assert_eq!(
+        report.failures(),
+        ["replica-1 has a slot", "replica-1 streams"]
+    );
+    let detail = report.detail("replica-1 has a slot");
+    assert_eq!(detail, "the primary has no slot `replica_1`");
+    for check in ["replica-1 has a slot", "replica-1 streams"] {
+        let port = format!("-p {} ", primary.port());
+        assert!(report.fix(check).contains(&port), "{}", report.fix(check));
+    }
+    let create = report.statements("replica-1 streams");
+    primary.run_sql("postgres", &create).unwrap();
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_replica_that_was_not_told_its_primary() {
+    let (cluster, environment) = prepared();
+    cluster.replica(1).cut_walreceiver().unwrap();
+    let report = eventually("the primary sees that nobody uses the slot", || {
+        let report = Report::of(&environment);
+        (report.failures() == ["replica-2 has a slot", "replica-2 streams"]).then_some(report)
+    });
+    let tell = report.statements("replica-2 streams");
+    let tell = tell.replace("<its password>", "replicator");
+    cluster.replica(1).run_sql("postgres", &tell).unwrap();
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn redis_down() {
+    let (cluster, environment) = prepared();
+    let redis = cluster.redis().unwrap();
+    redis.kill().unwrap();
+    let report = Report::of(&environment);
+    assert_eq!(
+        report.complaints(),
+        ["redis answers", "redis shares what is cached"]
+    );
+    assert_eq!(report.failures(), ["redis answers"]);
+    let start = format!("redis-server --port {}", redis.port());
+    assert!(report.fix("redis answers").contains(&start));
+    redis.start().unwrap();
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_replica_whose_url_leads_to_another_database() {
+    let (cluster, environment) = prepared();
+    cluster.create_database("other").unwrap();
+    let [first, second] = [
+        cluster.replica(0).url(),
+        cluster.replica(1).url_for("other"),
+    ];
+    let urls = format!("{first},{second}");
+    let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+    assert_eq!(report.failures(), ["replica-2 has the tables"]);
+    let (tables, reads) = ("replica-2 has the tables", "replica-2 answers reads");
+    assert_eq!(report.complaints(), [tables, reads]);
+    let fix = report.fix(tables);
+    assert!(
+        fix.ends_with("in DATABASE_REPLICA_URLS end with /app"),
+        "{fix}"
+    );
+}
+
+#[test]
+fn a_replica_that_was_paused_before_the_tables_came() {
+    let cluster = Cluster::start().unwrap();
+    cluster.replica(1).pause_replay().unwrap();
+    let environment = environment(&cluster);
+    // An instance that knows of no replica waits for none.
+    drop(App::start_on(&with(
+        &environment,
+        "DATABASE_REPLICA_URLS",
+        "",
+    )));
+    let report = eventually("replica-1 has replayed them", || {
+        let report = Report::of(&environment);
+        let failures = report.failures();
+        let expected = ["replica-2 replays", "replica-2 has the tables"];
+        (failures == expected).then_some(report)
+    });
+    assert_eq!(report.detail("replica-2 replays"), "replay is paused");
+    let reads = report.detail("replica-2 answers reads");
+    assert!(reads.contains("replica-2 does not have"), "{reads}");
+    let resume = report.statements("replica-2 has the tables");
+    assert_eq!(resume, report.statements("replica-2 replays"));
+    cluster.replica(1).run_sql("postgres", &resume).unwrap();
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_primary_that_is_gone() {
+    let (cluster, environment) = prepared();
+    cluster.primary().kill().unwrap();
+    let report = Report::of(&environment);
+    let failures = report.failures();
+    assert_eq!(failures, ["primary answers"]);
+    let silent = "the primary does not answer";
+    assert_eq!(report.detail("replica-1 streams"), silent);
+    assert_eq!(report.detail("redis shares what is cached"), silent);
+    // What can be known without it is said.
+    assert!(
+        !report
+            .complaints()
+            .contains(&"replica-1 has the tables".to_owned())
+    );
+}
+
+#[test]
+fn a_primarys_url_that_leads_to_a_replica() {
+    let (cluster, environment) = prepared();
+    let environment = with(
+        &environment,
+        "DATABASE_PRIMARY_URL",
+        &cluster.replica(0).url(),
+    );
+    let report = Report::of(&with(
+        &environment,
+        "DATABASE_REPLICA_URLS",
+        &cluster.primary().url(),
+    ));
+    let failures = report.failures();
+    assert_eq!(failures, ["primary is a primary", "replica-1 is a replica"]);
+    let fix = report.fix("primary is a primary");
+    assert!(fix.contains("DATABASE_PRIMARY_URL"), "{fix}");
+}
+
+#[test]
+fn a_role_that_sees_too_little() {
+    let (cluster, environment) = prepared();
+    let primary = cluster.primary();
+    let role = "create role plain login password 'plain'";
+    primary.run_sql("app", role).unwrap();
+    cluster.wait_replayed().unwrap();
+    let urls = environment[1].1.replace("app:app@", "plain:plain@");
+    let environment = with(&environment, "DATABASE_REPLICA_URLS", &urls);
+    let report = Report::of(&environment);
+    let checks = ["streams", "has the tables"];
+    let expected =
+        ["replica-1", "replica-2"].map(|name| checks.map(|check| format!("{name} {check}")));
+    assert_eq!(report.failures(), expected.concat());
+    for check in checks {
+        let grant = report.statements(&format!("replica-1 {check}"));
+        primary.run_sql("app", &grant).unwrap();
+    }
+    cluster.wait_replayed().unwrap();
+    Report::eventually_passes(&environment);
+}
