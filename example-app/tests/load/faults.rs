@@ -67,6 +67,27 @@ fn without_the_primary_writes_fail_by_kind_and_reads_go_on() {
     }
 }
 
+#[test]
+fn calls_that_a_hanging_server_holds_are_counted_when_nobody_waits_for_them_any_more() {
+    let cluster = Cluster::start().unwrap();
+    let mut load = loaded(&cluster);
+    cluster.primary().freeze().unwrap();
+    cluster.replicas().iter().for_each(wait_read);
+    eventually("asked again and again it does not wait", || {
+        load.interrupt();
+        (!load.runs()).then_some(())
+    });
+    let ended = load.ended();
+    cluster.primary().thaw().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    let figures = ended.figures();
+    assert_sums(&figures);
+    let errors = figures["errors"].as_array().unwrap();
+    let unfinished = errors.iter().filter(|error| error["kind"] == "unfinished");
+    let unfinished = unfinished.map(|error| error["count"].as_u64().unwrap());
+    assert_eq!(unfinished.sum::<u64>(), 2, "one for each writer: {figures}");
+}
+
 /// A load at work.
 fn loaded(cluster: &Cluster) -> Load {
     let mut load = Load::start(Some(cluster), LOAD);
