@@ -72,7 +72,11 @@ async fn run(args: &Load, servers: &Servers, mut stop: Stop) -> Result<Option<Re
         Ok(None) => Ok(None),
         Err(error) => Err(error),
     };
-    manifold.shutdown().await;
+    // Ends of writes are waited for like calls: a server that hangs must not keep us.
+    tokio::select! {
+        _ = tokio::time::timeout(crew::GRACE, manifold.shutdown()) => {}
+        () = stop.requested() => {}
+    }
     report
 }
 

@@ -92,6 +92,7 @@ async fn drain(mut workers: JoinSet<()>, stop: &mut Stop) -> Result<()> {
         Ok(())
     };
     tokio::select! {
+        // Out of time is no error here: the calls that have not ended are counted as such.
         ended = tokio::time::timeout(GRACE, ended) => ended.unwrap_or(Ok(())),
         () = stop.requested() => Ok(()),
     }
@@ -126,7 +127,7 @@ impl Crew {
         if !turn.wait.is_zero() {
             wait(turn.wait, is_over).await;
         }
-        // The timer is a millisecond late at most: a call that was due when the time was up still begins.
+        // A call that was due before the time was up still begins, however late the timer was.
         (self.clock.now() >= turn.since).then_some(turn)
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::arguments::{Load, Model};
 use super::choice::Kind;
-use super::crew::{GRACE, Outcome};
+use super::crew::Outcome;
 use super::tally::{Failures, Tally};
 
 /// What came of it all.
@@ -35,7 +35,7 @@ pub struct Report {
     errors: Vec<Failed>,
 }
 
-/// At most so many connections to a node.
+/// At most so many connections to a node, from us.
 #[derive(Debug, Serialize)]
 struct Connections {
     node: String,
@@ -123,7 +123,7 @@ impl Report {
 fn give_up(tally: &mut Tally) {
     let count = tally.begun - tally.answered - tally.failures();
     if count > 0 {
-        let first = format!("no answer when the time was up, nor within {GRACE:?} after it");
+        let first = "no answer when the time was up, nor while it was waited for".to_owned();
         tally
             .failures
             .insert("unfinished".to_owned(), Failures { count, first });
@@ -199,7 +199,7 @@ impl Report {
         let model = self.model.as_str();
         writeln!(
             f,
-            "\n  {model}: {writers} writers and {readers} readers for {seconds:.1} s{stopped}; seed {seed}"
+            "\n  {model} for {seconds:.1} s{stopped}: writers {writers}, readers {readers}, seed {seed}"
         )?;
         match self.rate {
             None => writeln!(

@@ -4,13 +4,15 @@
 //! until calls were made, does its damage, and waits until more of them were made.
 
 use manifold_compose::{Cluster, Node};
+use serde_json::Value;
 
 use crate::app::eventually;
 use crate::figures::assert_sums;
 use crate::running::{Ended, Load, kind};
 
-/// Enough calls to have met every connection.
-const CALLS: u64 = 50;
+/// Enough calls for something to have happened to one of them.
+const CALLS: u64 = 20;
+const READS: [&str; 2] = ["Posts::page_with_comments", "Posts::by_id"];
 const LOAD: &str = "--for 10m --writers 2 --readers 10 --json";
 
 #[test]
@@ -19,7 +21,7 @@ fn a_replica_that_stops_replaying_costs_no_call() {
     let load = loaded(&cluster);
     cluster.replica(0).pause_replay().unwrap();
     wait_written(&cluster);
-    wait_read(cluster.replica(0));
+    wait_read(cluster.replicas());
     let ended = interrupted(load);
     ended.assert_success();
     let figures = ended.figures();
@@ -33,7 +35,7 @@ fn a_replica_that_dies_costs_no_call_and_the_other_one_goes_on() {
     let load = loaded(&cluster);
     cluster.replica(0).kill().unwrap();
     wait_written(&cluster);
-    wait_read(cluster.replica(1));
+    wait_read(&cluster.replicas()[1..]);
     let ended = interrupted(load);
     ended.assert_success();
     let figures = ended.figures();
@@ -49,12 +51,12 @@ fn without_the_primary_writes_fail_by_kind_and_reads_go_on() {
     let cluster = Cluster::start().unwrap();
     let load = loaded(&cluster);
     cluster.primary().kill().unwrap();
-    cluster.replicas().iter().for_each(wait_read);
+    wait_read(cluster.replicas());
     let ended = interrupted(load);
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
     let figures = ended.figures();
     assert!(figures["failed"].as_u64().unwrap() > 0, "{figures}");
-    for read in ["Posts::page_with_comments", "Posts::by_id"] {
+    for read in READS {
         assert_eq!(kind(&figures, read)["failed"], 0, "{figures}");
     }
     let said = format!("{} of {} calls failed", figures["failed"], figures["calls"]);
@@ -67,7 +69,32 @@ fn without_the_primary_writes_fail_by_kind_and_reads_go_on() {
     }
 }
 
-/// A load at work.
+#[test]
+fn calls_that_a_hanging_server_holds_are_counted_when_nobody_waits_for_them_any_more() {
+    let cluster = Cluster::start().unwrap();
+    let mut load = loaded(&cluster);
+    cluster.primary().freeze().unwrap();
+    wait_read(cluster.replicas());
+    eventually("asked again and again it does not wait", || {
+        load.interrupt();
+        (!load.runs()).then_some(())
+    });
+    let ended = load.ended();
+    cluster.primary().thaw().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    let figures = ended.figures();
+    assert_sums(&figures);
+    // How many reads were under way at that moment, nobody knows; but both writers were held.
+    let held = |error: &&Value| error["kind"] == "unfinished" && !is_read(error);
+    let errors = figures["errors"].as_array().unwrap();
+    let held = errors
+        .iter()
+        .filter(held)
+        .map(|error| error["count"].as_u64().unwrap());
+    assert_eq!(held.sum::<u64>(), 2, "{figures}");
+}
+
+/// A load at work, of which each replica has answered some.
 fn loaded(cluster: &Cluster) -> Load {
     let mut load = Load::start(Some(cluster), LOAD);
     eventually("it writes", || {
@@ -79,7 +106,9 @@ fn loaded(cluster: &Cluster) -> Load {
         let comments: u64 = comments.ok()?.parse().unwrap();
         (comments > CALLS).then_some(())
     });
-    cluster.replicas().iter().for_each(wait_read);
+    for replica in cluster.replicas() {
+        wait_read(std::slice::from_ref(replica));
+    }
     load
 }
 
@@ -92,28 +121,30 @@ fn interrupted(mut load: Load) -> Ended {
     ended
 }
 
+fn is_read(error: &Value) -> bool {
+    READS.iter().any(|read| error["call"] == *read)
+}
+
 /// Waits until so many more rows were written.
 fn wait_written(cluster: &Cluster) {
-    wait_more(
-        cluster.primary(),
-        "more is written",
-        "select count(*) from comment",
-    );
+    let nodes = std::slice::from_ref(cluster.primary());
+    wait_more(nodes, "more is written", "select count(*) from comment");
 }
 
-/// Waits until this node has answered so many more reads.
-fn wait_read(node: &Node) {
+/// Waits until these nodes together have answered so many more reads.
+fn wait_read(nodes: &[Node]) {
     // Each read is a transaction; the server adds them up now and then.
     let sql = "select xact_commit from pg_stat_database where datname = 'app'";
-    wait_more(node, "more is read", sql);
+    wait_more(nodes, "more is read", sql);
 }
 
-fn wait_more(node: &Node, what: &str, sql: &str) {
-    let count = || -> u64 { node.run_sql("app", sql).unwrap().parse().unwrap() };
-    // The questions count themselves, so there are more to come than there may be questions.
-    let (before, mut asked) = (count(), 0);
+fn wait_more(nodes: &[Node], what: &str, sql: &str) {
+    let count = |node: &Node| -> u64 { node.run_sql("app", sql).unwrap().parse().unwrap() };
+    let count = || nodes.iter().map(count).sum::<u64>();
+    // The questions are transactions, too: there are to be more than were asked here.
+    let (before, mut asked) = (count(), nodes.len() as u64);
     eventually(what, || {
-        asked += 1;
-        (count() > before + asked + CALLS).then_some(())
+        asked += nodes.len() as u64;
+        (count() >= before + asked + CALLS).then_some(())
     });
 }
