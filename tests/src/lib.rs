@@ -5,6 +5,7 @@
 //! that only a failure reaches.
 
 pub mod certificates;
+pub mod log;
 mod readme;
 pub mod schema;
 pub mod shop;
@@ -13,6 +14,7 @@ pub mod until;
 pub mod world;
 
 pub use certificates::Authority;
+pub use log::Log;
 pub use shop::{Album, Shop};
 pub use until::until;
 pub use world::World;

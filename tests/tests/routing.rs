@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel_manifold::{Balance, Reason, Source, routes};
 use manifold_tests::world::settings;
-use manifold_tests::{Shop, World, until};
+use manifold_tests::{Log, Shop, World, until};
 
 #[tokio::test]
 async fn a_read_runs_on_a_standby_and_both_standbys_answer_some_of_many() {
@@ -104,6 +104,30 @@ async fn a_dead_replica_is_left_out_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_left_out_and_back_is_said_once_each() {
+    let Some(world) = World::alone() else { return };
+    let shop = world.shop().await;
+    let available = |index: usize| shop.db().nodes()[index].available;
+    let left_out = "node left out node=replica-1";
+    // Its idle connection breaks, so it is a probe that finds it dead.
+    until("it has answered", async || {
+        shop.who().await.unwrap().node == "replica-1"
+    })
+    .await;
+    let log = Log::begin();
+    world.replica(0).kill().unwrap();
+    until("it is left out", async || {
+        shop.who().await.unwrap();
+        !available(1)
+    })
+    .await;
+    world.replica(0).start().unwrap();
+    until("it is back", async || available(1)).await;
+    assert_eq!(log.count(left_out), 1, "{log}");
+    assert_eq!(log.count("node is back node=replica-1"), 1, "{log}");
+}
+
+#[tokio::test]
 async fn with_no_replica_left_the_primary_answers_read_only() {
     let Some(world) = World::alone() else { return };
     let shop = world.shop().await;
@@ -166,7 +190,9 @@ async fn a_read_that_conflicts_with_a_standbys_recovery_runs_again_on_another_no
     world.sql(world.primary(), "ALTER TABLE album ADD COLUMN year int");
     let (answer, seen) = reading.await.unwrap();
     answer.expect("another node answers");
-    assert_eq!((seen[0].attempts, seen[0].reason), (2, Reason::Fallback));
+    // The other standby may be as late, and then the primary answers.
+    assert!(seen[0].attempts > 1);
+    assert_eq!(seen[0].reason, Reason::Fallback);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::pools::connect::identity::Identity;
 use crate::pools::connect::{Connector, Session};
 use crate::pools::dice;
 use crate::rules::balance::Load;
-use crate::rules::fitness::{Bounds, Fact, Fitness};
+use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::settings::PoolSettings;
@@ -149,14 +149,12 @@ impl Node {
 
     /// It refused a connection: it is left out from now on.
     pub fn refused(&self, error: &Error) {
-        if self.learn(Fact::Refused) {
-            tracing::warn!(node = %self.name, address = %self.address, %error, "node left out");
-        }
+        self.say(self.learn(Fact::Refused), error);
     }
 
     /// A connection to it broke: the background asks whether the node did, too.
     pub fn broke(&self) {
-        if self.learn(Fact::Broke) {
+        if let Turn::Other = self.learn(Fact::Broke) {
             self.shared.wake.notify_one();
         }
     }
@@ -168,19 +166,25 @@ impl Node {
         }
         match self.readers.manager().connect().await {
             Ok(_) => {
-                if self.learn(Fact::ProbeAnswered) {
+                if let Turn::Back = self.learn(Fact::ProbeAnswered) {
                     tracing::info!(node = %self.name, "node is back");
                 }
             }
-            Err(error) => {
-                self.learn(Fact::ProbeFailed);
-                tracing::debug!(node = %self.name, %error, "node still left out");
-            }
+            Err(error) => self.say(self.learn(Fact::ProbeFailed), &error),
         }
     }
 
-    /// Notes a fact; true if it changed what is known.
-    fn learn(&self, fact: Fact) -> bool {
+    fn say(&self, turn: Turn, error: &dyn std::fmt::Display) {
+        let (node, address) = (&self.name, &self.address);
+        if let Turn::LeftOut = turn {
+            tracing::warn!(%node, %address, %error, "node left out");
+        } else {
+            tracing::debug!(%node, %address, %error, "node still left out");
+        }
+    }
+
+    /// Notes a fact.
+    fn learn(&self, fact: Fact) -> Turn {
         let bounds = Bounds {
             first: self.shared.settings.ejection,
             longest: self.shared.settings.max_ejection,
@@ -188,7 +192,7 @@ impl Node {
         let mut fitness = self.fitness.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *fitness;
         *fitness = before.learn(fact, self.shared.clock.now(), bounds, dice::fraction());
-        *fitness != before
+        Turn::from(before, *fitness)
     }
 
     fn fitness(&self) -> Fitness {

@@ -33,6 +33,30 @@ pub enum Fact {
     ProbeFailed,
 }
 
+/// What a fact has changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Turn {
+    /// Calls ask the node no more.
+    LeftOut,
+    /// They ask it again.
+    Back,
+    /// Something that calls do not see.
+    Other,
+    Nothing,
+}
+
+impl Turn {
+    /// The change from `before` to `after`.
+    pub fn from(before: Fitness, after: Fitness) -> Self {
+        match (before.may_answer(), after.may_answer()) {
+            (true, false) => Self::LeftOut,
+            (false, true) => Self::Back,
+            _ if before == after => Self::Nothing,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// The bounds of being left out.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -142,6 +166,21 @@ mod tests {
             let state = Fitness::Sound.learn(Fact::Refused, at(0), BOUNDS, dice);
             assert!(!state.wants_probe(Moment::default().after(Duration::from_millis(799))));
             assert!(state.wants_probe(Moment::default().after(Duration::from_millis(1201))));
+        }
+    }
+
+    #[test]
+    fn a_turn_is_what_calls_notice() {
+        let out = left_out(1);
+        for (before, after, turn) in [
+            (Fitness::Sound, out, Turn::LeftOut),
+            (Fitness::Suspect, out, Turn::LeftOut),
+            (out, Fitness::Sound, Turn::Back),
+            (out, left_out(2), Turn::Other),
+            (Fitness::Suspect, Fitness::Sound, Turn::Other),
+            (out, out, Turn::Nothing),
+        ] {
+            assert_eq!(Turn::from(before, after), turn, "{before:?} {after:?}");
         }
     }
 }
