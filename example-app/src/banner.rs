@@ -31,7 +31,7 @@ fn write_servers(text: &mut String, servers: &Servers) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\n  a second instance, which finds in Redis what this one has loaded:"
+        "\n  in another terminal, for `lag`, `verify`, `load`, `cache`, or a second instance:"
     )?;
     writeln!(text, "    export DATABASE_PRIMARY_URL={}", servers.primary)?;
     writeln!(text, "    export DATABASE_REPLICA_URLS={replicas}")?;
