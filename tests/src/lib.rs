@@ -4,7 +4,6 @@
 //! Nothing sleeps to let something happen. A test waits until a condition holds, with a deadline
 //! that only a failure reaches.
 
-pub mod certificates;
 mod readme;
 pub mod schema;
 pub mod shop;
@@ -12,7 +11,6 @@ pub mod slow_commit;
 pub mod until;
 pub mod world;
 
-pub use certificates::Authority;
 pub use shop::{Album, Shop};
 pub use until::until;
 pub use world::World;
