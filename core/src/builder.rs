@@ -98,7 +98,8 @@ impl Builder {
         Ok(builder)
     }
 
-    /// The primary's URL. Required.
+    /// The primary's URL. Required. It may ask for TLS by libpq's parameters:
+    /// [`docs::tls`](crate::docs::tls).
     pub fn primary(mut self, url: impl Into<String>) -> Self {
         self.primary = Some(Url::new(url, "the primary's URL"));
         self
@@ -112,7 +113,7 @@ impl Builder {
         self
     }
 
-    /// The URL of Redis. Default: none, so only L1 caches.
+    /// The URL of Redis, `rediss://` over TLS. Default: none, so only L1 caches.
     pub fn redis(mut self, url: impl Into<String>) -> Self {
         self.redis = Some(Secret(url.into()));
         self
@@ -144,7 +145,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `is_configuration` for a wrong URL, password or database, or a replica of another cluster;
+    /// `is_configuration` for a wrong URL, password or database, a replica of another cluster, a PEM
+    /// file that cannot be read, or a server whose certificate is not what its URL demands;
     /// `is_unreachable` if the primary does not answer within `pool.connect_timeout`.
     ///
     /// # Panics
@@ -231,5 +233,43 @@ fn variable(name: &str) -> Result<Option<String>> {
             format!("{name} is not valid UTF-8"),
             "percent-encode what is not ASCII",
         )),
+    }
+}
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_the_feature_a_url_that_insists_on_tls_is_refused_and_told_the_feature() {
+        let refused = [
+            ("postgres://h/d?sslmode=require", ""),
+            ("postgres://h/d?sslmode=verify-ca&sslrootcert=/x", ""),
+            ("postgres://h/d?sslmode=verify-full", ""),
+            ("postgres://h/d?sslrootcert=system", ""),
+            ("postgres://h/d", "rediss://h"),
+            ("postgres://h/d", "valkeys://h?sslrootcert=/x"),
+        ];
+        for (primary, redis) in refused {
+            let mut builder = Builder::default().primary(primary);
+            if !redis.is_empty() {
+                builder = builder.redis(redis);
+            }
+            let error = builder.connect().await.unwrap_err();
+            assert!(error.is_configuration(), "{primary} {redis}: {error}");
+            let text = error.to_string();
+            assert!(
+                text.contains("the feature `tls`"),
+                "{primary} {redis}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_the_feature_a_url_that_would_do_without_is_taken() {
+        for mode in ["disable", "allow", "prefer"] {
+            let url = format!("postgres://h/d?sslmode={mode}");
+            assert!(Endpoint::parse(&url, "the URL").is_ok(), "{mode}");
+        }
     }
 }

@@ -64,8 +64,8 @@
 //!
 //! # Features
 //!
-//! None is on by default. `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types
-//! of these crates.
+//! * `tls`, on by default: TLS to PostgreSQL and Redis, see [`docs::tls`].
+//! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.
 mod builder;

@@ -35,8 +35,11 @@ impl Manifold {
     /// |---|---|
     /// | `DATABASE_PRIMARY_URL`, else `DATABASE_URL` | the primary; required |
     /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the replicas, separated by commas; none: reads run on the primary, still read-only |
-    /// | `REDIS_URL` | the second level of the cache; none: L1 only |
+    /// | `REDIS_URL` | the second level of the cache, `rediss://` over TLS; none: L1 only |
     /// | `MANIFOLD_NAMESPACE` | keeps applications apart that share a database and a Redis; default empty |
+    ///
+    /// TLS is asked for in the URLs, by `sslmode`, `sslrootcert`, `sslcert` and `sslkey`:
+    /// [`docs::tls`](crate::docs::tls).
     ///
     /// # Errors
     ///

@@ -4,7 +4,6 @@
 //! Nothing sleeps to let something happen. A test waits until a condition holds, with a deadline
 //! that only a failure reaches.
 
-pub mod certificates;
 pub mod log;
 mod readme;
 pub mod schema;
@@ -13,7 +12,6 @@ pub mod slow_commit;
 pub mod until;
 pub mod world;
 
-pub use certificates::Authority;
 pub use log::Log;
 pub use shop::{Album, Shop};
 pub use until::until;

@@ -1,5 +1,6 @@
 //! TLS to PostgreSQL and Redis, with servers that really speak it, or do not.
 
+mod certificates;
 mod journeys;
 mod modes;
 mod redis;

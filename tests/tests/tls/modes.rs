@@ -1,8 +1,8 @@
 //! libpq's `sslmode`.
 
 use manifold_compose::Cluster;
-use manifold_tests::Authority;
 
+use crate::certificates::Authority;
 use crate::site::{Encrypted, Plain, Refused, Site, assert_way, demanded, offered, url_at};
 
 #[tokio::test]

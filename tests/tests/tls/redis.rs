@@ -1,11 +1,17 @@
 //! A Redis whose TLS is refused.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use diesel_manifold::{Builder, Manifold, Place};
 use manifold_tests::world::settings;
-use manifold_tests::{Authority, Shop, World};
+use manifold_tests::{Shop, World, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
+use crate::certificates::Authority;
 use crate::site::{NAMES, Site, offered, with_clients};
 
 /// What is logged while `starting` connects, by a manifold that answers nevertheless.
@@ -14,7 +20,7 @@ async fn log_of_a_start(starting: Builder) -> String {
     struct Log(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            std::io::Write::write(&mut *self.0.lock().unwrap(), bytes)
         }
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
@@ -120,6 +126,64 @@ async fn a_redis_that_speaks_no_tls_is_said() {
     let url = format!("rediss://127.0.0.1:{port}?{}", root.parameter());
     let log = log_of_a_start(world.primary_only().redis(url)).await;
     assert!(log.contains("does it speak TLS on this port?"), "{log}");
+}
+
+/// Passes connections on to `port`, answers only while the gate is open, and counts what clients send.
+async fn gate(port: u16) -> (u16, Arc<Semaphore>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let (gate, sent) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (open, count) = (Arc::clone(&gate), Arc::clone(&sent));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (mut from_client, mut to_client) = client.into_split();
+            let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (mut from_server, mut to_server) = server.into_split();
+            let (open, count) = (Arc::clone(&open), Arc::clone(&count));
+            tokio::spawn(async move {
+                let mut bytes = [0; 4096];
+                while let Ok(length @ 1..) = from_client.read(&mut bytes).await {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    to_server.write_all(&bytes[..length]).await.unwrap();
+                }
+            });
+            tokio::spawn(async move {
+                let _open = open.acquire().await;
+                let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+            });
+        }
+    });
+    (own, gate, sent)
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_longer_than_an_operation_goes_on_without_it() {
+    let site = Site::start(offered);
+    let (port, gate, sent) = gate(site.cluster.redis().unwrap().port()).await;
+    let mut settings = settings();
+    settings.cache.operation_timeout = Duration::from_millis(20);
+    let builder = Manifold::builder().primary(site.url("sslmode=require"));
+    let redis = format!("rediss://127.0.0.1:{port}?{}", site.authority.parameter());
+    let shop = Shop::new(
+        builder
+            .settings(settings)
+            .redis(redis)
+            .connect()
+            .await
+            .unwrap(),
+    );
+    let greetings = sent.load(Ordering::SeqCst);
+    shop.by_id(1).await.unwrap();
+    let greeted = sent.load(Ordering::SeqCst);
+    assert!(
+        greeted > greetings,
+        "it greets, and goes on without an answer"
+    );
+    gate.add_permits(Semaphore::MAX_PERMITS);
+    until("the handshake goes on", async || {
+        sent.load(Ordering::SeqCst) > greeted
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use diesel_manifold::Manifold;
-use manifold_tests::Authority;
-use manifold_tests::certificates::Pair;
 
+use crate::certificates::{Authority, Pair};
 use crate::site::{
     Encrypted, NAMES, Refused, Site, assert_way, encrypted, offered, refusal, url_at, with_clients,
 };
@@ -74,6 +73,21 @@ async fn a_manifold_says_which_node_is_not_what_its_url_demands() {
         text.starts_with("TLS to replica-1 fails") && text.contains("unknown root"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_its_own_root_unless_it_is_an_authoritys() {
+    let refused = Refused("its certificate is refused: CaUsedAsEndEntity");
+    for (is_authority, way) in [(false, Encrypted), (true, refused)] {
+        let authority = Authority::new();
+        let pair = authority.self_signed(&NAMES, is_authority);
+        let site = Site::showing(authority, &pair, 0, offered);
+        let root = pair.certificate.display();
+        for mode in ["verify-ca", "verify-full"] {
+            let url = site.url(&format!("sslmode={mode}&sslrootcert={root}"));
+            assert_way(&url, way).await;
+        }
+    }
 }
 
 #[tokio::test]

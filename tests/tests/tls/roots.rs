@@ -3,8 +3,7 @@
 
 use std::process::Command;
 
-use manifold_tests::Authority;
-
+use crate::certificates::Authority;
 use crate::site::{Encrypted, Refused, Site, assert_way, offered, url_at};
 
 const PORT: &str = "MANIFOLD_TEST_PORT";

@@ -83,6 +83,17 @@ impl Authority {
         self.sign("expired", params)
     }
 
+    /// A certificate that nobody but itself has signed; `authority`: one that may sign others.
+    pub fn self_signed(&self, names: &[&str], authority: bool) -> Pair {
+        let mut params = Self::params(names, ExtendedKeyUsagePurpose::ServerAuth);
+        if authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        self.write("alone", &certificate.pem(), &key)
+    }
+
     /// The certificate of a client that logs in as this role.
     pub fn client(&self, role: &str) -> Pair {
         let mut params = Self::params(&[], ExtendedKeyUsagePurpose::ClientAuth);
@@ -107,8 +118,12 @@ impl Authority {
     fn sign(&self, name: &str, params: CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        self.write(name, &certificate.pem(), &key)
+    }
+
+    fn write(&self, name: &str, certificate: &str, key: &KeyPair) -> Pair {
         Pair {
-            certificate: self.file(&format!("{name}.pem"), &certificate.pem()),
+            certificate: self.file(&format!("{name}.pem"), certificate),
             key: self.file(&format!("{name}.key"), &key.serialize_pem()),
         }
     }
