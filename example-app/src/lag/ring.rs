@@ -76,8 +76,7 @@ impl Ring {
         let lag = if bytes == 0 {
             Lag::Is(Duration::ZERO)
         } else {
-            let mut known = newest_first().filter(|sample| sample.known.is_some());
-            match known.find(|sample| sample.end <= replayed) {
+            match newest_first().find(|sample| sample.end <= replayed) {
                 Some(sample) => Lag::Is(now.since(sample.asked)),
                 None => Lag::MoreThan(now.since(self.samples.front()?.asked)),
             }
@@ -136,6 +135,12 @@ mod tests {
             (PAGE + 0x100, PAGE),
             (PAGE + 0x140, PAGE + 0x140),
         ]);
+        // It goes on.
+        let long_write = ring(&[
+            (0x110, 0x110),
+            (PAGE + 0x100, PAGE),
+            (2 * PAGE + 0x100, 2 * PAGE),
+        ]);
         // Somebody has committed up to 0x220, others write.
         let busy = ring(&[(0x110, 0x110), (0x440, 0x220), (0x450, 0x220)]);
         #[rustfmt::skip]
@@ -154,6 +159,7 @@ mod tests {
             ("in front of an unfinished record", &paused_write, 0x1FF0, 250, 9_000, Some(lag(0, 0))),
             ("and cut off before", &paused_write, 0x100, 250, 250, Some(more_than(0x10, 250))),
             ("the record was finished", &ended_write, 0x1FF0, 250, 300, Some(lag(PAGE + 0x140 - 0x1FF0, 300))),
+            ("misses a write that goes on", &long_write, 0x110, 250, 250, Some(lag(PAGE - 0x10, 250))),
             ("has what is on disk", &busy, 0x220, 250, 900, Some(lag(0, 0))),
             ("misses what is on disk", &busy, 0x210, 250, 900, Some(lag(0x10, 900))),
         ];

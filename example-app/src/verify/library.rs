@@ -6,6 +6,7 @@ use diesel_manifold::{Balance, Manifold, Settings, Source, routes};
 use tokio::time::timeout;
 
 use super::facts::{Cached, Library, Reads};
+use crate::lag::PATIENCE;
 use crate::lag::question::one_line;
 use crate::servers::Servers;
 use crate::store::Albums;
@@ -39,6 +40,8 @@ async fn connect(
 ) -> diesel_manifold::Result<Manifold> {
     let mut settings = Settings::default();
     settings.balance = Balance::RoundRobin;
+    // We ask how Redis is set up, not how fast it is.
+    settings.cache.operation_timeout = PATIENCE;
     let mut builder = Manifold::builder()
         .primary(&servers.primary)
         // The same as the application's: what we read there is what it reads.

@@ -64,16 +64,16 @@ impl Program {
         line.unwrap_or_else(|error| panic!("no further line: {error}"))
     }
 
-    /// The next line of JSON for which there is an answer; for at most a thousand lines.
+    /// The next line of JSON for which there is an answer; for at most 300 lines.
     pub fn until<T>(&self, what: &str, answer: impl Fn(&Value) -> Option<T>) -> T {
         let mut last = Value::Null;
-        for _ in 0..1000 {
+        for _ in 0..300 {
             last = serde_json::from_str(&self.line()).unwrap();
             if let Some(answer) = answer(&last) {
                 return answer;
             }
         }
-        panic!("not in a thousand lines: {what}; the last is {last}");
+        panic!("not in 300 lines: {what}; the last is {last}");
     }
 
     pub fn signal(&self, signal: Signal) {

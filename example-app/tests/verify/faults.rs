@@ -16,6 +16,14 @@ const OF_A_REPLICA: [&str; 7] = [
     "answers reads",
 ];
 
+/// What fails of a replica that does not stream, once the primary has written more.
+const NOT_STREAMING: [&str; 3] = ["has a slot", "streams", "replays"];
+
+fn write(cluster: &Cluster) {
+    let sql = "create table written ()";
+    cluster.primary().run_sql("app", sql).unwrap();
+}
+
 #[test]
 fn a_stopped_replica() {
     let (cluster, environment) = prepared();
@@ -56,16 +64,14 @@ fn a_missing_slot() {
     let drop = "select pg_drop_replication_slot('replica_1')";
     eventually("the slot is dropped", || primary.run_sql("app", drop).ok());
     replica.restore_walreceiver().unwrap();
+    write(&cluster);
     let report = Report::of(&environment);
-    assert_eq!(
-        report.failures(),
-        ["replica-1 has a slot", "replica-1 streams"]
-    );
-    let detail = report.detail("replica-1 has a slot");
-    assert_eq!(detail, "the primary has no slot `replica_1`");
-    for check in ["replica-1 has a slot", "replica-1 streams"] {
-        let port = format!("-p {} ", primary.port());
-        assert!(report.fix(check).contains(&port), "{}", report.fix(check));
+    let [slot, streams, replays] = NOT_STREAMING.map(|check| format!("replica-1 {check}"));
+    assert_eq!(report.failures(), [&*slot, &*streams, &*replays]);
+    assert_eq!(report.detail(&slot), "the primary has no slot `replica_1`");
+    for check in [slot, streams, replays] {
+        let fix = report.fix(&check);
+        assert!(fix.contains(&format!("-p {} ", primary.port())), "{fix}");
     }
     let create = report.statements("replica-1 streams");
     primary.run_sql("postgres", &create).unwrap();
@@ -76,9 +82,11 @@ fn a_missing_slot() {
 fn a_replica_that_was_not_told_its_primary() {
     let (cluster, environment) = prepared();
     cluster.replica(1).cut_walreceiver().unwrap();
+    write(&cluster);
+    let failures = NOT_STREAMING.map(|check| format!("replica-2 {check}"));
     let report = eventually("the primary sees that nobody uses the slot", || {
         let report = Report::of(&environment);
-        (report.failures() == ["replica-2 has a slot", "replica-2 streams"]).then_some(report)
+        (report.failures() == failures).then_some(report)
     });
     let tell = report.statements("replica-2 streams");
     let tell = tell.replace("<its password>", "replicator");

@@ -26,19 +26,26 @@ pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Chec
         check(&replica.name, "is a replica", is_replica(replica, primary)),
         decide("has the primary's data", &|node, _| belongs(node, primary)),
         decide("has a slot", &|node, replay| {
-            has_slot(replica, node, replay, primary)
+            of_one_cluster(node, primary)
+                .unwrap_or_else(|| has_slot(replica, node, replay, primary))
         }),
         decide("streams", &|node, replay| {
-            streams(replica, node, replay, primary)
+            of_one_cluster(node, primary).unwrap_or_else(|| streams(replica, node, replay, primary))
         }),
         decide("replays", &|node, replay| {
-            replays(replica, node, replay, primary)
+            of_one_cluster(node, primary).unwrap_or_else(|| replays(replica, node, replay, primary))
         }),
         decide("has the tables", &|node, replay| {
             has_tables(replica, node, replay, primary, versions)
         }),
         decide("answers reads", &|_, _| answers_reads(replica, facts)),
     ]
+}
+
+/// What two clusters do says nothing about each other.
+fn of_one_cluster(node: &Node, primary: &Primary) -> Option<Outcome> {
+    let stranger = primary.node.is_ok() && !is_of_one_cluster(node, primary);
+    stranger.then(|| NotChecked("it is of another cluster".to_owned()))
 }
 
 fn is_replica(replica: &Replica, primary: &Primary) -> Outcome {
@@ -99,7 +106,7 @@ fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) 
 
 fn streams(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -> Outcome {
     let why = match &replay.receiver {
-        Receiver::Streaming => return Pass("it receives what the primary writes".to_owned()),
+        Receiver::Streaming => return Pass("its walreceiver is streaming".to_owned()),
         Receiver::Unseen => {
             let who = &node.answer.who;
             let grant = format!("GRANT pg_monitor TO {who}");
@@ -126,9 +133,6 @@ fn replays(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -
     }
     if let Some(silence) = silence(primary) {
         return NotChecked(silence.to_owned());
-    }
-    if !is_of_one_cluster(node, primary) {
-        return NotChecked("it is of another cluster".to_owned());
     }
     let Some(moment) = primary.moment else {
         return NotChecked("the primary was in the middle of a record; ask again".to_owned());

@@ -1,3 +1,5 @@
+//! Facts as they should be, and each fault.
+
 use super::super::facts::{Cached, Reads, Slot};
 use super::*;
 use crate::lag::question::{Answer, Lsn, Receiver, Replay, Written};
@@ -139,6 +141,8 @@ const STREAMING: &[Case] = &[
     ]),
     (|facts| replica(facts).answer.system = -1, &[
         ("replica-1 has the primary's data", "of another cluster, system 18446744073709551615;"),
+        ("replica-1 has a slot", "not checked: it is of another cluster"),
+        ("replica-1 streams", "not checked: it is of another cluster"),
         ("replica-1 replays", "not checked: it is of another cluster"),
     ]),
     (|facts| replica(facts).slot = None, &[
