@@ -86,6 +86,7 @@ mod terms;
 
 pub use builder::Builder;
 pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
+pub use cache::shared::link::ping_redis;
 pub use diesel_manifold_macros::{CacheKey, Cacheable, repository};
 pub use manifold::Manifold;
 pub use pools::connect::connect;

@@ -235,15 +235,9 @@ async fn at_redis(url: Option<&str>) -> Redis {
         return Redis::NotConfigured;
     };
     let address = Address::of(url, 6379);
-    let ping = async {
-        let client = redis::Client::open(url)?;
-        let mut conn = client.get_multiplexed_async_connection().await?;
-        redis::cmd("PING").query_async::<()>(&mut conn).await
-    };
-    let ping = async { ping.await.map_err(|error| one_line(&error.to_string())) };
-    match in_time(ping).await {
+    match diesel_manifold::ping_redis(url).await {
         Ok(()) => Redis::Answers(address),
-        Err(why) => Redis::Fails(address, why),
+        Err(error) => Redis::Fails(address, one_line(&error.to_string())),
     }
 }
 

@@ -22,8 +22,38 @@ use crate::terms::tls::{Tls, Verdict, parameters};
 /// Longer than any handshake takes; then the server counts as silent.
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// For connecting and one answer, where nobody else sets a time.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// Where the URL is configured, for errors.
 const SETTING: &str = "REDIS_URL";
+
+/// Asks the Redis at a URL whether it answers, over a connection as a [`Manifold`](crate::Manifold) opens
+/// it: with TLS, if the URL says so. For whoever looks at a server itself; calls go on without Redis.
+///
+/// # Errors
+///
+/// `is_configuration` for a malformed URL, a refused user or certificate; `is_unreachable` if the server
+/// does not answer within 2 s.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// Dropped, nothing is left behind.
+pub async fn ping_redis(url: &str) -> Result<()> {
+    let link = Link::new(url)?;
+    let who = format!("Redis at {}", link.address());
+    let ping =
+        link.run(async |mut connection| redis::cmd("PING").query_async(&mut connection).await);
+    let late = |_| Err(Silence::new(format!("no answer within {ANSWER:?}")));
+    let answer = tokio::time::timeout(ANSWER, ping)
+        .await
+        .unwrap_or_else(late);
+    answer.map_err(|silence| silence.into_error(&who))
+}
 
 /// Why Redis did not answer.
 #[derive(Debug, Clone)]
