@@ -50,9 +50,9 @@ diesel::define_sql_function! { fn current_database() -> Text; }
 ///
 /// # Errors
 ///
-/// `is_configuration` for a malformed URL, a wrong user, password or database; `is_unreachable` if the
-/// server does not answer within 3 s, the default of
-/// [`connect_timeout`](crate::PoolSettings::connect_timeout).
+/// `is_configuration` for a malformed URL, a wrong user, password or database, or TLS that cannot be had
+/// as the URL demands it ([`docs::tls`](crate::docs::tls)); `is_unreachable` if the server does not
+/// answer within 3 s, the default of [`connect_timeout`](crate::PoolSettings::connect_timeout).
 ///
 /// # Panics
 ///

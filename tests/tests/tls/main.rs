@@ -2,6 +2,7 @@
 
 mod certificates;
 mod journeys;
+mod log;
 mod modes;
 mod redis;
 mod refusals;

@@ -11,6 +11,7 @@ use manifold_tests::shop;
 use manifold_tests::world::settings;
 
 use crate::certificates::{Authority, Pair};
+use crate::log;
 
 /// What a server's certificate is for, unless a test says otherwise.
 pub const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -36,6 +37,7 @@ impl Site {
         replicas: usize,
         tls: impl FnOnce(Tls, &Authority) -> Tls,
     ) -> Self {
+        log::listen();
         let tls = tls(Tls::new(&pair.certificate, &pair.key), &authority);
         let cluster = Cluster::builder().tls(tls).replicas(replicas).start();
         let cluster = cluster.expect("a cluster");
