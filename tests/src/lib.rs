@@ -12,7 +12,6 @@ pub mod slow_commit;
 pub mod until;
 pub mod world;
 
-pub use log::Log;
 pub use shop::{Album, Shop};
 pub use until::until;
 pub use world::World;

@@ -1,54 +1,41 @@
-//! What the library logs, for tests that promise a line.
+//! What is logged in this test, which has its thread to itself: a `#[tokio::test]` runs all its tasks on
+//! one.
+//!
+//! One subscriber for the process, and not one for each test: an event that is first met by a thread
+//! without a subscriber is then off for the others, too.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::io;
+use std::sync::LazyLock;
 
-use tracing::subscriber::DefaultGuard;
-
-/// The log of this thread, from `Log::begin` until this is dropped. A `#[tokio::test]` runs all its
-/// tasks on one thread.
-pub struct Log {
-    text: Text,
-    _guard: DefaultGuard,
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Log {
-    /// Begins to listen, to the level `info`.
-    pub fn begin() -> Self {
-        let text = Text::default();
-        let writer = text.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        Self {
-            text,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend(bytes));
+        Ok(bytes.len())
     }
 
-    /// How many lines contain `words`.
-    pub fn count(&self, words: &str) -> usize {
-        let text = self.to_string();
-        text.lines().filter(|line| line.contains(words)).count()
-    }
-}
-
-impl std::fmt::Display for Log {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = self.text.0.lock().unwrap();
-        f.write_str(&String::from_utf8_lossy(&text))
-    }
-}
-
-#[derive(Clone, Default)]
-struct Text(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+static LISTENING: LazyLock<()> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    subscriber.with_writer(|| Log).init();
+});
+
+/// Listens from now on. To be called before anything is logged.
+pub fn listen() {
+    LazyLock::force(&LISTENING);
+}
+
+/// What was logged since the last time.
+pub fn taken() -> String {
+    String::from_utf8(LOG.take()).expect("text")
 }

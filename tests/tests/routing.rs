@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel_manifold::{Balance, Reason, Source, routes};
 use manifold_tests::world::settings;
-use manifold_tests::{Log, Shop, World, until};
+use manifold_tests::{Shop, World, log, until};
 
 #[tokio::test]
 async fn a_read_runs_on_a_standby_and_both_standbys_answer_some_of_many() {
@@ -108,13 +108,13 @@ async fn a_node_that_is_left_out_and_back_is_said_once_each() {
     let Some(world) = World::alone() else { return };
     let shop = world.shop().await;
     let available = |index: usize| shop.db().nodes()[index].available;
-    let left_out = "node left out node=replica-1";
     // Its idle connection breaks, so it is a probe that finds it dead.
     until("it has answered", async || {
         shop.who().await.unwrap().node == "replica-1"
     })
     .await;
-    let log = Log::begin();
+    log::listen();
+    log::taken();
     world.replica(0).kill().unwrap();
     until("it is left out", async || {
         shop.who().await.unwrap();
@@ -123,8 +123,10 @@ async fn a_node_that_is_left_out_and_back_is_said_once_each() {
     .await;
     world.replica(0).start().unwrap();
     until("it is back", async || available(1)).await;
-    assert_eq!(log.count(left_out), 1, "{log}");
-    assert_eq!(log.count("node is back node=replica-1"), 1, "{log}");
+    let log = log::taken();
+    let said = |words: &str| log.lines().filter(|line| line.contains(words)).count();
+    assert_eq!(said("node left out node=replica-1"), 1, "{log}");
+    assert_eq!(said("node is back node=replica-1"), 1, "{log}");
 }
 
 #[tokio::test]

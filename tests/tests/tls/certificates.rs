@@ -71,7 +71,7 @@ impl Authority {
     pub fn server(&self, names: &[&str]) -> Pair {
         self.sign(
             "server",
-            Self::params(names, ExtendedKeyUsagePurpose::ServerAuth),
+            &Self::params(names, ExtendedKeyUsagePurpose::ServerAuth),
         )
     }
 
@@ -80,7 +80,7 @@ impl Authority {
         let mut params = Self::params(names, ExtendedKeyUsagePurpose::ServerAuth);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
-        self.sign("expired", params)
+        self.sign("expired", &params)
     }
 
     /// A certificate that nobody but itself has signed; `authority`: one that may sign others.
@@ -98,7 +98,7 @@ impl Authority {
     pub fn client(&self, role: &str) -> Pair {
         let mut params = Self::params(&[], ExtendedKeyUsagePurpose::ClientAuth);
         params.distinguished_name.push(DnType::CommonName, role);
-        self.sign(role, params)
+        self.sign(role, &params)
     }
 
     /// A file beside the others.
@@ -115,7 +115,7 @@ impl Authority {
         params
     }
 
-    fn sign(&self, name: &str, params: CertificateParams) -> Pair {
+    fn sign(&self, name: &str, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         self.write(name, &certificate.pem(), &key)

@@ -2,7 +2,6 @@
 
 mod certificates;
 mod journeys;
-mod log;
 mod modes;
 mod redis;
 mod refusals;

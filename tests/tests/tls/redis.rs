@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use diesel_manifold::{Builder, Manifold, Place};
 use manifold_tests::world::settings;
-use manifold_tests::{Shop, World, until};
+use manifold_tests::{Shop, World, log, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::certificates::Authority;
-use crate::log;
 use crate::site::{NAMES, Site, offered, with_clients};
 
 /// What is logged while `starting` connects, by a manifold that answers nevertheless.
@@ -197,4 +196,19 @@ async fn a_redis_url_that_asks_for_less_than_it_seems_is_refused() {
         assert!(error.is_configuration(), "{error}");
         assert!(error.to_string().contains(said), "{url}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_redis_is_pinged_as_a_manifold_reaches_it() {
+    let site = Site::start(offered);
+    let ping =
+        async |parameters: String| diesel_manifold::ping_redis(&site.redis(&parameters)).await;
+    ping(site.authority.parameter()).await.unwrap();
+    let refused = ping(Authority::new().parameter()).await.unwrap_err();
+    assert!(refused.is_configuration(), "{refused}");
+    assert!(refused.to_string().contains("unknown root"), "{refused}");
+    let silent = diesel_manifold::ping_redis("redis://127.0.0.1:1").await;
+    assert!(silent.unwrap_err().is_unreachable());
+    let malformed = diesel_manifold::ping_redis("http://x").await;
+    assert!(malformed.unwrap_err().is_configuration());
 }

@@ -7,11 +7,10 @@ use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use diesel_manifold::{Builder, Error, Manifold, Result};
 use manifold_compose::{Cluster, Node, Tls};
-use manifold_tests::shop;
 use manifold_tests::world::settings;
+use manifold_tests::{log, shop};
 
 use crate::certificates::{Authority, Pair};
-use crate::log;
 
 /// What a server's certificate is for, unless a test says otherwise.
 pub const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
