@@ -7,7 +7,7 @@
     reason = "a test that panics has said what it has to say, in its helpers as well"
 )]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 #[expect(dead_code, reason = "it is for all that HTTP can do")]
 mod app;
 #[path = "cache/command.rs"]

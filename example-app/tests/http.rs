@@ -7,7 +7,7 @@
     reason = "a test that panics has said what it has to say, in its helpers as well"
 )]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 mod app;
 #[path = "http/blogs.rs"]
 mod blogs;

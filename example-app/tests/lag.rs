@@ -7,13 +7,13 @@
     reason = "a test that panics has said what it has to say, in its helpers as well"
 )]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 #[expect(
     dead_code,
     reason = "of a running example only its environment is needed"
 )]
 mod app;
-#[path = "lag/program.rs"]
+#[path = "support/program.rs"]
 mod program;
 #[path = "lag/replicas.rs"]
 mod replicas;

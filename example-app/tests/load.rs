@@ -7,7 +7,7 @@
     reason = "a test that panics has said what it has to say, in its helpers as well"
 )]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 #[expect(
     dead_code,
     reason = "a load is no server, and takes only what both need"

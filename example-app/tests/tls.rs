@@ -8,11 +8,11 @@
 )]
 #![expect(dead_code, reason = "the helpers' other users need more of them")]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 mod app;
 #[path = "../../tests/tests/tls/certificates.rs"]
 mod certificates;
-#[path = "lag/program.rs"]
+#[path = "support/program.rs"]
 mod program;
 
 use app::{App, Starting};

@@ -7,12 +7,12 @@
     reason = "a test that panics has said what it has to say, in its helpers as well"
 )]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 #[expect(dead_code, reason = "it serves only to prepare the servers")]
 mod app;
 #[path = "verify/faults.rs"]
 mod faults;
-#[path = "lag/program.rs"]
+#[path = "support/program.rs"]
 #[expect(dead_code, reason = "what is verified is waited for, not watched")]
 mod program;
 #[path = "verify/report.rs"]

@@ -12,7 +12,7 @@
 // Its other users need more of it.
 #![expect(dead_code, reason = "this test asks nothing over HTTP by itself")]
 
-#[path = "http/app.rs"]
+#[path = "support/app.rs"]
 mod app;
 
 use std::path::Path;

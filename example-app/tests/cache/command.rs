@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::app::VARIABLES;
+use crate::app::program;
 
 /// The name of the album with this id.
 pub fn album(id: u32) -> String {
@@ -14,13 +14,8 @@ pub fn album(id: u32) -> String {
 
 /// `cache` with these arguments, about to run.
 pub fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
-    for name in VARIABLES {
-        command.env_remove(name);
-    }
-    command.env("RUST_LOG", "info").arg("cache").args(arguments);
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null());
+    let mut command = program(environment);
+    command.arg("cache").args(arguments);
     command
 }
 

@@ -1,14 +1,14 @@
 //! A running load, and its figures when it has ended.
 
 use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 
 use manifold_compose::Cluster;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::app::{VARIABLES, environment, eventually};
+use crate::app::{environment, eventually, program};
 
 /// A load that was started. Dropped, it is asked to stop; a second time, so that it does not wait.
 pub struct Load {
@@ -27,14 +27,10 @@ pub struct Ended {
 impl Load {
     /// On these servers, or on its own; the arguments are words.
     pub fn start(cluster: Option<&Cluster>, arguments: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
-        for name in VARIABLES {
-            command.env_remove(name);
-        }
-        command.env("RUST_LOG", "info");
-        command.envs(cluster.map(environment).unwrap_or_default());
-        command.arg("load").args(arguments.split_whitespace());
-        let mut child = command
+        let servers = cluster.map(environment).unwrap_or_default();
+        let mut child = program(&servers)
+            .arg("load")
+            .args(arguments.split_whitespace())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -16,7 +16,7 @@ use ureq::tls::TlsConfig;
 /// For everything that takes milliseconds, on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(30);
 /// What the example reads; nothing of the developer's own gets in.
-pub const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 7] = [
     "DATABASE_PRIMARY_URL",
     "DATABASE_URL",
     "DATABASE_REPLICA_URLS",
@@ -143,6 +143,17 @@ impl Drop for App {
     }
 }
 
+/// The example as cargo built it, with nothing of the developer's own in its environment but the servers' programs.
+pub fn program(environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command.env("RUST_LOG", "info").stdin(Stdio::null());
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
 /// An example that was started and has not said yet that it is ready.
 pub struct Starting {
     child: Child,
@@ -157,12 +168,8 @@ impl Starting {
     }
 
     pub fn with_arguments(arguments: &[&str], environment: &[(String, String)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
-        for name in VARIABLES {
-            command.env_remove(name);
-        }
-        command.env("RUST_LOG", "info").args(arguments);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut command = program(environment);
+        command.args(arguments);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,13 +1,15 @@
 //! A command of the example that runs, and what it prints.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::app;
 
 /// For everything that takes milliseconds, on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -27,12 +29,8 @@ pub struct Ended {
 
 impl Program {
     pub fn start(arguments: &[&str], environment: &[(String, String)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_example-app"));
-        // Nothing of the developer's own gets in.
-        command.env_clear().env("RUST_LOG", "info").args(arguments);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut child = command
-            .stdin(Stdio::null())
+        let mut child = app::program(environment)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
