@@ -205,6 +205,20 @@ fn a_point_in_time_is_restored_beside_the_primary() {
     let then = sql(primary, "select clock_timestamp()");
     sql(primary, "delete from restored");
     run(&["restore", &then]);
+    // What a failed restore leaves alone.
+    let said = refused(&["restore", "2001-01-01 00:00:00+00"]);
+    assert!(
+        said.contains("no base backup is as old as 2001-01-01"),
+        "{said}"
+    );
+    for (time, complaint) in [
+        ("yesterday or so", "RESTORE_TO is no time"),
+        ("2999-01-01 00:00:00+00", "is in the future"),
+        ("", "when?"),
+    ] {
+        let said = refused(&["restore", time]);
+        assert!(said.contains(complaint), "{time}: {said}");
+    }
     let rows = sql_in("restored", "select what from restored order by 1");
     assert_eq!(rows, "after it\nbefore the backup");
     sql_in(
@@ -215,14 +229,67 @@ fn a_point_in_time_is_restored_beside_the_primary() {
     // The primary went on, undisturbed.
     assert_eq!(sql(primary, "select count(*) from restored"), "0");
 
-    let said = refused(&["restore", "2001-01-01 00:00:00+00"]);
-    assert!(
-        said.contains("no base backup is as old as 2001-01-01"),
-        "{said}"
-    );
-    let said = refused(&["restore", "yesterday or so"]);
-    assert!(said.contains("RESTORE_TO is no time"), "{said}");
+    // A time that does not come from `date` alone cannot say more than a time.
+    let evil = format!("{then} ('\narchive_mode = on\nmy.x = ')");
+    run(&["restore", &evil]);
+    assert_eq!(sql_in("restored", "show archive_mode"), "off");
+    assert_eq!(sql_in("restored", "select count(*) from restored"), "2");
+}
+
+#[test]
+fn the_last_commit_of_an_idle_primary_is_restored_even_when_the_primary_is_lost() {
+    let Some(cluster) = cluster() else { return };
+    let primary = cluster.primary();
+    run(&["backup"]);
+    let now = || sql(primary, "select date_trunc('second', clock_timestamp())");
+    let ended = now();
+    eventually("a second has passed", || now() > ended);
+    sql(primary, "create table last_one (i int)");
+    sql(primary, "insert into last_one values (1)");
+    let then = sql(primary, "select clock_timestamp()");
+    run(&["restore", &then]);
+    assert_eq!(sql_in("restored", "select count(*) from last_one"), "1");
+    run(&["stop", "primary"]);
+    run(&["restore", "latest"]);
+    let rows = sql_in("restored", "select count(*) from last_one");
     run(&["rm", "--stop", "--force", "restored"]);
+    run(&["up"]);
+    assert_eq!(rows, "1");
+    for replica in cluster.replicas() {
+        streams_again(&cluster, replica);
+    }
+}
+
+#[test]
+fn a_promoted_replica_does_not_lead_the_other_away_from_its_primary() {
+    let Some(cluster) = cluster() else { return };
+    let project = env::var("COMPOSE_PROJECT_NAME").unwrap();
+    let promoted = "select pg_promote()";
+    assert_eq!(sql(cluster.replica(1), promoted), "t");
+    sql(cluster.replica(1), "select pg_switch_wal()");
+    let history = [
+        "exec",
+        "-T",
+        "primary",
+        "test",
+        "-e",
+        "/archive/wal/00000002.history",
+    ];
+    eventually("the archive has the new timeline", || {
+        compose(&history).output().unwrap().status.success()
+    });
+    run(&["restart", "replica-1"]);
+    streams_again(&cluster, cluster.replica(0));
+
+    // Back to what it was.
+    run(&["rm", "--stop", "--force", "replica-2"]);
+    let volume = format!("{project}_replica-2");
+    let removed = Command::new("docker")
+        .args(["volume", "rm", &volume])
+        .output();
+    assert!(removed.unwrap().status.success());
+    run(&["up"]);
+    streams_again(&cluster, cluster.replica(1));
 }
 
 #[test]
