@@ -4,7 +4,7 @@
 //! * `cache/text.rs`: how sizes, times and strangers' texts are shown.
 //!
 //! Dropping is the library's own invalidation, so a load that is under way does not bring the old
-//! answer back, as it would after a DEL.
+//! answer back, as it would after a DEL: of a key that Redis knows, or that is named.
 
 use std::io::{self, ErrorKind, Write as _};
 
@@ -42,7 +42,7 @@ pub enum Command {
 pub struct Which {
     /// The name of one, as `ls` shows it
     key: Option<String>,
-    /// Those whose name begins so
+    /// Those whose name begins so, as far as Redis knows them
     #[arg(long)]
     prefix: Option<String>,
     /// All of this application, and of no other on the same Redis

@@ -1,7 +1,9 @@
 //! A listener that speaks TLS, for `axum::serve`.
 //!
 //! axum asks its listener for one connection after the other. The handshakes run beside that, so a client
-//! that is slow, says nothing or speaks something else keeps nobody waiting but itself.
+//! that is slow, says nothing or speaks something else keeps nobody waiting but itself, as long as this
+//! process may open more files. `axum::serve` has no time limit for a request's headers: where clients
+//! are not your own, put a proxy in front that has.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,6 +1,7 @@
 //! libpq's `sslmode`.
 
 use manifold_compose::Cluster;
+use manifold_tests::World;
 
 use crate::certificates::Authority;
 use crate::site::{Encrypted, Plain, Refused, Site, assert_way, demanded, offered, url_at};
@@ -167,6 +168,26 @@ async fn a_unix_socket_is_never_encrypted_whatever_sslmode_says() {
     let (host, port) = (directory.replace('/', "%2F"), site.cluster.primary().port());
     let url = format!("postgres://app:app@{host}:{port}/app?sslmode=verify-full");
     assert_way(&url, Plain).await;
+}
+
+#[tokio::test]
+async fn a_path_beside_an_address_is_no_unix_socket() {
+    let world = World::new();
+    let port = world.primary().port();
+    for sslmode in ["require", "verify-full"] {
+        let pairs = format!(
+            "host=/tmp hostaddr=127.0.0.1 port={port} user=app password=app dbname=app sslmode={sslmode}"
+        );
+        assert_way(&pairs, Refused("it speaks no TLS")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_password_with_an_at_sign_is_not_shown_as_a_host() {
+    let error = diesel_manifold::connect("postgres://app:pa@s3cret@db/app").await;
+    let said = error.err().expect("no such host").to_string();
+    assert!(said.contains("percent-encode"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
 }
 
 #[tokio::test]

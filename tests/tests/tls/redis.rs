@@ -204,6 +204,10 @@ async fn a_redis_is_pinged_as_a_manifold_reaches_it() {
     let ping =
         async |parameters: String| diesel_manifold::ping_redis(&site.redis(&parameters)).await;
     ping(site.authority.parameter()).await.unwrap();
+    let capitals = site
+        .redis(&site.authority.parameter())
+        .replace("rediss", " REDISS");
+    diesel_manifold::ping_redis(&capitals).await.unwrap();
     let refused = ping(Authority::new().parameter()).await.unwrap_err();
     assert!(refused.is_configuration(), "{refused}");
     assert!(refused.to_string().contains("unknown root"), "{refused}");

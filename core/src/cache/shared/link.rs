@@ -120,7 +120,11 @@ type Opening = Shared<BoxFuture<'static, Result<MultiplexedConnection, Silence>>
 impl Link {
     /// A link to the server at `url`; nothing is connected yet.
     pub fn new(url: &str) -> Result<Self> {
-        let (url, parameters) = parameters::of_redis(url);
+        // A scheme is the same in capitals.
+        let url = url.trim();
+        let scheme = url.find("://").unwrap_or(0);
+        let url = url[..scheme].to_ascii_lowercase() + &url[scheme..];
+        let (url, parameters) = parameters::of_redis(&url);
         // The redis crate knows the schemes with TLS only with its own TLS.
         let plain = [("rediss://", "redis://"), ("valkeys://", "valkey://")]
             .into_iter()

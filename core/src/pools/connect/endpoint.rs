@@ -47,10 +47,18 @@ impl Endpoint {
                 "write it as postgres://user:password@host:5432/database",
             ));
         }
-        let local = !config
-            .get_hosts()
-            .iter()
-            .any(|host| matches!(host, Host::Tcp(_)));
+        let is_tcp = |host: &Host| matches!(host, Host::Tcp(_));
+        // Where there is an address, the host is only a name, and a path is none.
+        let local = config.get_hostaddrs().is_empty() && !config.get_hosts().iter().any(is_tcp);
+        // Not shown: what stands before it is a part of the password.
+        if (config.get_hosts().iter())
+            .any(|host| matches!(host, Host::Tcp(name) if name.contains('@')))
+        {
+            return Err(Error::configuration(
+                format!("{setting} has an @ in its password, where the host should begin"),
+                "percent-encode it there, as %40",
+            ));
+        }
         let encryption = Encryption::new(&parameters, local, setting)?;
         if config.get_ssl_negotiation() == SslNegotiation::Direct
             && encryption.first != SslMode::Require
