@@ -1,6 +1,7 @@
 //! Serving the API: a start and an end that lose nothing.
 
 use std::future::IntoFuture;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -49,7 +50,11 @@ async fn run(
     let served = match ready {
         Ok(true) => {
             let app = http::router(App::new(manifold.clone(), servers.redis.is_some()));
-            let address = listener.local_addr()?;
+            let mut address = listener.local_addr()?;
+            // What is open to everybody is open to this machine, and this is an address to paste.
+            if address.ip().is_unspecified() {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
             match tls {
                 None => {
                     banner::print(&format!("http://{address}"), servers);
