@@ -2,6 +2,7 @@
 //!
 //! * `lag/question.rs`: what a node is asked, and what it may answer.
 //! * `lag/ring.rs`: where the primary was and when; behind how much of that a replica is.
+//! * `lag/history.rs`: what is remembered of a replica: on which timeline it was.
 //! * `lag/board.rs`: what was last heard of each node becomes a line.
 //! * `lag/table.rs`: how the lines are shown.
 //!
@@ -24,6 +25,7 @@ use crate::servers::Servers;
 use crate::stop::Stop;
 
 mod board;
+mod history;
 pub mod question;
 mod ring;
 mod table;

@@ -165,6 +165,31 @@ fn behind_a_primary_that_is_gone_nobody_knows_the_lag_until_one_is_promoted() {
 }
 
 #[test]
+fn a_replica_cut_off_after_it_followed_a_failover_is_behind_on_the_new_timeline() {
+    let cluster = cluster();
+    let lag = watch(&cluster);
+    cluster.primary().kill().unwrap();
+    cluster.replica(0).promote().unwrap();
+    cluster.replica(1).follow(cluster.replica(0)).unwrap();
+    lag.until("replica-2 follows the new primary", |turn| {
+        let second = node(turn, "replica-2");
+        (is_current(second) && second["state"] == "streaming").then_some(())
+    });
+    cluster.replica(1).cut_walreceiver().unwrap();
+    let sql = "create table written ()";
+    cluster.replica(0).run_sql("app", sql).unwrap();
+    lag.until("replica-2 is late", |turn| {
+        let second = node(turn, "replica-2");
+        (is_late(second) && second["state"] == "not streaming").then_some(())
+    });
+    // Its last restart point was before the failover, and that is all that can be asked.
+    watch(&cluster).until("it is late for who did not see it stream, too", |turn| {
+        let second = node(turn, "replica-2");
+        (is_late(second) && second["state"] == "not streaming, timeline unknown").then_some(())
+    });
+}
+
+#[test]
 fn a_role_that_sees_too_little_is_told_what_to_grant() {
     let cluster = cluster();
     let role = "create role plain login password 'plain'";

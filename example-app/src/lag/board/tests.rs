@@ -171,6 +171,44 @@ fn roles_are_observed_and_a_promoted_replica_is_the_primary() {
     assert_eq!(line.behind, Some(behind));
 }
 
+/// A board whose second node is the primary since 100, on timeline 2, and what the first, cut off
+/// and with its last restart point on timeline 1, was before.
+fn board_after_failover(before: Option<Replay>) -> (Option<u64>, String) {
+    let mut board = board();
+    for (ms, lsn) in [(100, 0x500), (200, 0x600)] {
+        tell(&mut board, 1, ms, Ok(of_cluster(7, written(2, lsn))));
+    }
+    let cut = Replay {
+        receiver: Receiver::None,
+        ..replay(0x500)
+    };
+    for replay in before.into_iter().chain([cut]) {
+        tell(&mut board, 0, 300, Ok(of_cluster(7, Role::Replica(replay))));
+    }
+    let line = board.lines(at(350)).remove(0);
+    (line.behind.map(|behind| behind.bytes), line.state)
+}
+
+#[test]
+fn who_was_cut_off_after_a_failover_is_behind_on_the_timeline_that_it_received() {
+    let streamed = |timeline| Replay {
+        timeline,
+        ..replay(0x500)
+    };
+    let cases = [
+        (Some(streamed(2)), Some(0x100), "not streaming"),
+        (None, Some(0x100), "not streaming, timeline unknown"),
+        (
+            Some(streamed(1)),
+            None,
+            "not streaming, on timeline 1, the primary on 2",
+        ),
+    ];
+    for (before, bytes, state) in cases {
+        assert_eq!(board_after_failover(before), (bytes, state.to_owned()));
+    }
+}
+
 #[test]
 fn who_may_not_see_the_walreceiver_is_told_as_whom() {
     let mut board = board();
