@@ -73,20 +73,31 @@ impl Board {
     /// Takes in a report.
     pub fn hear(&mut self, report: Report) {
         let (node, asked, heard) = (report.node, report.asked, report.heard);
-        self.histories[node].hear(&report.outcome);
+        self.histories[node].hear(heard, &report.outcome);
         self.last[node] = Some(report);
         let primary = self.primary();
         self.source = primary.map(|(source, _)| source);
         let Some((source, written)) = primary else {
+            self.forget_primary();
             return;
         };
         if self.ring_of != Some(source) {
             // Positions of two timelines say nothing about each other.
             self.ring = Ring::default();
             self.ring_of = Some(source);
+            self.forget_primary();
         }
         if source.node == node {
             self.ring.keep(asked, heard, &written);
+            for history in &mut self.histories {
+                history.judge(asked, written.flushed);
+            }
+        }
+    }
+
+    fn forget_primary(&mut self) {
+        for history in &mut self.histories {
+            history.forget_primary();
         }
     }
 
@@ -174,8 +185,11 @@ impl Board {
         }
         if let Some(source) = self.source {
             if answer.system == source.system {
-                let timeline = self.histories[node].timeline(replay);
-                said.extend(timeline_beside(timeline, source.timeline));
+                let history = &self.histories[node];
+                said.extend(timeline_beside(history.timeline(replay), source.timeline));
+                if history.is_other() {
+                    said.push("was ahead of the primary: another history".to_owned());
+                }
             } else {
                 said.push("of another cluster".to_owned());
             }
@@ -185,8 +199,10 @@ impl Board {
 
     fn is_comparable(&self, node: usize, answer: &Answer, replay: &Replay) -> bool {
         self.source.is_some_and(|source| {
-            let timeline = self.histories[node].timeline(replay);
-            answer.system == source.system && timeline.can_be(source.timeline)
+            let history = &self.histories[node];
+            answer.system == source.system
+                && history.timeline(replay).can_be(source.timeline)
+                && !history.is_other()
         })
     }
 

@@ -1,6 +1,11 @@
 //! What we remember of a replica besides its last answer.
+//!
+//! A system identifier does not tell histories apart: a copy of a data directory has the same one,
+//! and so has a primary that was replaced. But nobody is ahead of a primary that is asked later.
 
-use super::question::{Answer, Replay, Role};
+use diesel_manifold::Moment;
+
+use super::question::{Answer, Lsn, Replay, Role};
 
 /// Of which cluster the replica is, and what was last received there. Lost with each answer that
 /// does not come: who was away may be back with other data.
@@ -8,6 +13,9 @@ use super::question::{Answer, Replay, Role};
 pub struct History {
     system: Option<i64>,
     timeline: Option<u32>,
+    /// How far it was, and when we heard that: a primary that is asked later is as far.
+    unjudged: Option<(Moment, Lsn)>,
+    is_other: bool,
 }
 
 /// Where a replica is.
@@ -20,7 +28,7 @@ pub enum Timeline {
 
 impl History {
     /// Takes in what the node answered, if it did.
-    pub fn hear(&mut self, outcome: &Result<Answer, String>) {
+    pub fn hear(&mut self, heard: Moment, outcome: &Result<Answer, String>) {
         let Ok(Answer {
             system,
             role: Role::Replica(replay),
@@ -33,10 +41,37 @@ impl History {
         let before = self.timeline.filter(|_| self.system == Some(*system));
         // An archive can lead a replica to a later timeline without a walreceiver.
         let remembered = before.map(|before| before.max(replay.timeline));
-        *self = Self {
-            system: Some(*system),
-            timeline: replay.received_on().or(remembered),
-        };
+        let timeline = replay.received_on().or(remembered);
+        if self.system != Some(*system) || self.timeline != timeline {
+            *self = Self {
+                system: Some(*system),
+                timeline,
+                ..Self::default()
+            };
+        }
+        // The first: the newest may never be older than the question to the primary.
+        if self.unjudged.is_none() {
+            self.unjudged = replay.received.map(|received| (heard, received));
+        }
+    }
+
+    /// Compares it with the primary that answered, to a question `asked` then, that it has `flushed`
+    /// so much. Nothing leaves a primary before it is on its disk.
+    pub fn judge(&mut self, asked: Moment, flushed: Lsn) {
+        if let Some((_, received)) = self.unjudged.take_if(|(heard, _)| *heard <= asked) {
+            self.is_other |= received > flushed;
+        }
+    }
+
+    /// The primary is another, or may be.
+    pub fn forget_primary(&mut self) {
+        self.unjudged = None;
+        self.is_other = false;
+    }
+
+    /// Whether it was ahead of the primary. That stays true when the primary gets that far.
+    pub fn is_other(&self) -> bool {
+        self.is_other
     }
 
     /// Where the replica is that answered this last.
@@ -60,6 +95,8 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::question::{Lsn, Receiver};
     use super::*;
 
@@ -100,13 +137,80 @@ mod tests {
         for (what, outcomes, expected) in cases {
             let mut history = History::default();
             for outcome in &outcomes {
-                history.hear(outcome);
+                history.hear(Moment::default(), outcome);
             }
             let last = outcomes.last().unwrap().as_ref().unwrap();
             let Role::Replica(replay) = &last.role else {
                 panic!("{what}: {last:?}");
             };
             assert_eq!(history.timeline(replay), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn who_was_ahead_of_a_primary_that_was_asked_later_has_another_history() {
+        enum Event {
+            /// The replica has received 0x500, heard then.
+            Replica(u64),
+            /// It streams again, on timeline 2.
+            Follows(u64),
+            Gone,
+            /// Asked then, the primary had flushed that.
+            Primary(u64, u64),
+            Failover,
+        }
+        use Event::{Failover, Follows, Gone, Primary, Replica};
+        let at = |ms| Moment::default().after(Duration::from_millis(ms));
+        let streams = |timeline| Ok(replica(7, timeline, Receiver::Streaming));
+        let ahead = || vec![Replica(100), Primary(150, 0x4FF)];
+        let then = |event| ahead().into_iter().chain([event]).collect();
+        let cases = [
+            ("ahead", ahead(), true),
+            ("level", vec![Replica(100), Primary(150, 0x500)], false),
+            ("behind", vec![Replica(100), Primary(150, 0x600)], false),
+            ("at once", vec![Replica(100), Primary(100, 0x4FF)], true),
+            (
+                "asked before",
+                vec![Replica(100), Primary(99, 0x4FF)],
+                false,
+            ),
+            (
+                "answers that overtake each other",
+                vec![
+                    Replica(100),
+                    Primary(99, 0x4FF),
+                    Replica(200),
+                    Primary(199, 0x4FF),
+                ],
+                true,
+            ),
+            (
+                "judged once",
+                vec![Replica(100), Primary(150, 0x500), Primary(250, 0)],
+                false,
+            ),
+            ("overtaken", then(Primary(250, 0x600)), true),
+            ("was away", then(Gone), false),
+            ("on another timeline", then(Follows(200)), false),
+            ("of another primary", then(Failover), false),
+            (
+                "heard before another primary",
+                vec![Replica(100), Failover, Primary(150, 0x4FF)],
+                false,
+            ),
+        ];
+        for (what, events, expected) in cases {
+            let mut history = History::default();
+            for event in events {
+                match event {
+                    Replica(ms) => history.hear(at(ms), &streams(1)),
+                    Follows(ms) => history.hear(at(ms), &streams(2)),
+                    Gone => history.hear(at(900), &Err("gone".to_owned())),
+                    Primary(ms, flushed) => history.judge(at(ms), Lsn(flushed)),
+                    Failover => history.forget_primary(),
+                }
+            }
+            assert_eq!(history.is_other(), expected, "{what}");
         }
     }
 }
