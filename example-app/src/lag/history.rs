@@ -189,7 +189,14 @@ mod tests {
                 vec![Replica(100), Primary(150, 0x500), Primary(250, 0)],
                 false,
             ),
-            ("overtaken", then(Primary(250, 0x600)), true),
+            (
+                "overtaken",
+                ahead()
+                    .into_iter()
+                    .chain([Replica(200), Primary(250, 0x600)])
+                    .collect(),
+                true,
+            ),
             ("was away", then(Gone), false),
             ("on another timeline", then(Follows(200)), false),
             ("of another primary", then(Failover), false),
