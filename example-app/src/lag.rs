@@ -2,6 +2,7 @@
 //!
 //! * `lag/question.rs`: what a node is asked, and what it may answer.
 //! * `lag/ring.rs`: where the primary was and when; behind how much of that a replica is.
+//! * `lag/history.rs`: what is remembered of a replica: its timeline, whether it was ahead.
 //! * `lag/board.rs`: what was last heard of each node becomes a line.
 //! * `lag/table.rs`: how the lines are shown.
 //!
@@ -24,6 +25,7 @@ use crate::servers::Servers;
 use crate::stop::Stop;
 
 mod board;
+mod history;
 pub mod question;
 mod ring;
 mod table;
@@ -86,8 +88,9 @@ async fn show(
     heard: &mut Receiver<Report>,
 ) -> io::Result<()> {
     let began = clock.now();
-    // Each has been asked once, and once more when the primary's position was known.
-    for _ in 0..2 {
+    // Each has been asked once, once more when it was known who the primary is, and the primary again
+    // after these: what it says then tells whether it has what they have.
+    for _ in 0..3 {
         let asked_since = clock.now();
         while !board.has_heard_all_since(asked_since) {
             let Some(report) = heard.recv().await else {

@@ -2,6 +2,7 @@
 
 use diesel_manifold::Moment;
 
+use super::history::{History, Timeline};
 use super::question::{Answer, Lsn, Receiver, Replay, Role, Written};
 use super::ring::{Behind, Ring};
 
@@ -35,6 +36,7 @@ pub struct Line {
 pub struct Board {
     names: Vec<String>,
     last: Vec<Option<Report>>,
+    histories: Vec<History>,
     /// The primary, as long as one answers.
     source: Option<Source>,
     ring: Ring,
@@ -54,6 +56,7 @@ impl Board {
     pub fn new(names: Vec<String>) -> Self {
         Self {
             last: names.iter().map(|_| None).collect(),
+            histories: names.iter().map(|_| History::default()).collect(),
             names,
             source: None,
             ring: Ring::default(),
@@ -70,19 +73,31 @@ impl Board {
     /// Takes in a report.
     pub fn hear(&mut self, report: Report) {
         let (node, asked, heard) = (report.node, report.asked, report.heard);
+        self.histories[node].hear(heard, &report.outcome);
         self.last[node] = Some(report);
         let primary = self.primary();
         self.source = primary.map(|(source, _)| source);
         let Some((source, written)) = primary else {
+            self.forget_primary();
             return;
         };
         if self.ring_of != Some(source) {
             // Positions of two timelines say nothing about each other.
             self.ring = Ring::default();
             self.ring_of = Some(source);
+            self.forget_primary();
         }
         if source.node == node {
             self.ring.keep(asked, heard, &written);
+            for history in &mut self.histories {
+                history.judge(asked, written.flushed);
+            }
+        }
+    }
+
+    fn forget_primary(&mut self) {
+        for history in &mut self.histories {
+            history.forget_primary();
         }
     }
 
@@ -138,9 +153,9 @@ impl Board {
                 received: replay.received,
                 replayed: replay.replayed,
                 behind: (replay.replayed)
-                    .filter(|_| self.is_comparable(answer, replay))
+                    .filter(|_| self.is_comparable(node, answer, replay))
                     .and_then(|replayed| self.ring.behind(replayed, report.asked, now)),
-                state: self.state_of_replica(answer, replay),
+                state: self.state_of_replica(node, answer, replay),
                 ..line
             },
         }
@@ -156,7 +171,7 @@ impl Board {
         }
     }
 
-    fn state_of_replica(&self, answer: &Answer, replay: &Replay) -> String {
+    fn state_of_replica(&self, node: usize, answer: &Answer, replay: &Replay) -> String {
         let mut said = Vec::new();
         if replay.paused {
             said.push("paused".to_owned());
@@ -169,21 +184,25 @@ impl Board {
             Receiver::Unseen => said.push("?".to_owned()),
         }
         if let Some(source) = self.source {
-            if answer.system != source.system {
+            if answer.system == source.system {
+                let history = &self.histories[node];
+                said.extend(timeline_beside(history.timeline(replay), source.timeline));
+                if history.is_other() {
+                    said.push("was ahead of the primary: another history".to_owned());
+                }
+            } else {
                 said.push("of another cluster".to_owned());
-            } else if replay.timeline != source.timeline {
-                said.push(format!(
-                    "on timeline {}, the primary on {}",
-                    replay.timeline, source.timeline
-                ));
             }
         }
         said.join(", ")
     }
 
-    fn is_comparable(&self, answer: &Answer, replay: &Replay) -> bool {
+    fn is_comparable(&self, node: usize, answer: &Answer, replay: &Replay) -> bool {
         self.source.is_some_and(|source| {
-            answer.system == source.system && replay.timeline == source.timeline
+            let history = &self.histories[node];
+            answer.system == source.system
+                && history.timeline(replay).can_be(source.timeline)
+                && !history.is_other()
         })
     }
 
@@ -213,5 +232,16 @@ impl Board {
                 first
             }
         })
+    }
+}
+
+/// What there is to say of a replica's timeline, with the primary on `primary`.
+fn timeline_beside(replica: Timeline, primary: u32) -> Option<String> {
+    match replica {
+        Timeline::AtLeast(timeline) if timeline < primary => Some("timeline unknown".to_owned()),
+        _ if replica.can_be(primary) => None,
+        Timeline::Is(timeline) | Timeline::AtLeast(timeline) => {
+            Some(format!("on timeline {timeline}, the primary on {primary}"))
+        }
     }
 }

@@ -100,6 +100,17 @@ pub struct Replay {
     pub receiver: Receiver,
 }
 
+impl Replay {
+    /// The timeline that it receives. `None` where no walreceiver says so: then `timeline` may be
+    /// long past, as it stays until the next restart point.
+    pub fn received_on(&self) -> Option<u32> {
+        match self.receiver {
+            Receiver::Streaming | Receiver::Other(_) => Some(self.timeline),
+            Receiver::None | Receiver::Unseen => None,
+        }
+    }
+}
+
 /// A replica's walreceiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {

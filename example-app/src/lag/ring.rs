@@ -141,6 +141,9 @@ mod tests {
             (PAGE + 0x100, PAGE),
             (2 * PAGE + 0x100, 2 * PAGE),
         ]);
+        // Here the first question came when it had filled pages already.
+        let started_in_write = ring(&[(PAGE + 0x100, PAGE); 3]);
+        let then_committed = ring(&[(PAGE + 0x100, PAGE), (PAGE + 0x140, PAGE + 0x140)]);
         // Somebody has committed up to 0x220, others write.
         let busy = ring(&[(0x110, 0x110), (0x440, 0x220), (0x450, 0x220)]);
         #[rustfmt::skip]
@@ -160,6 +163,9 @@ mod tests {
             ("and cut off before", &paused_write, 0x100, 250, 250, Some(more_than(0x10, 250))),
             ("the record was finished", &ended_write, 0x1FF0, 250, 300, Some(lag(PAGE + 0x140 - 0x1FF0, 300))),
             ("misses a write that goes on", &long_write, 0x110, 250, 250, Some(lag(PAGE - 0x10, 250))),
+            ("started in a write", &started_in_write, 0x1FF0, 250, 9_000, None),
+            ("and it was committed", &then_committed, 0x1FF0, 150, 200, Some(more_than(PAGE + 0x140 - 0x1FF0, 200))),
+            ("and has reached the replica", &then_committed, PAGE + 0x140, 150, 200, Some(lag(0, 0))),
             ("has what is on disk", &busy, 0x220, 250, 900, Some(lag(0, 0))),
             ("misses what is on disk", &busy, 0x210, 250, 900, Some(lag(0x10, 900))),
         ];

@@ -1,6 +1,6 @@
 //! What is shown of a replica that follows, and of one that does not.
 
-use manifold_compose::Cluster;
+use manifold_compose::{Cluster, Node};
 use serde_json::Value;
 
 use crate::app::environment;
@@ -162,6 +162,73 @@ fn behind_a_primary_that_is_gone_nobody_knows_the_lag_until_one_is_promoted() {
         let (first, second) = (node(turn, "replica-1"), node(turn, "replica-2"));
         (first["role"] == "primary" && is_current(second)).then_some(())
     });
+}
+
+#[test]
+fn a_replica_cut_off_after_it_followed_a_failover_is_behind_on_the_new_timeline() {
+    let cluster = cluster();
+    let lag = watch(&cluster);
+    cluster.primary().kill().unwrap();
+    cluster.replica(0).promote().unwrap();
+    cluster.replica(1).follow(cluster.replica(0)).unwrap();
+    lag.until("replica-2 follows the new primary", |turn| {
+        let second = node(turn, "replica-2");
+        (is_current(second) && second["state"] == "streaming").then_some(())
+    });
+    cluster.replica(1).cut_walreceiver().unwrap();
+    let sql = "create table written ()";
+    cluster.replica(0).run_sql("app", sql).unwrap();
+    lag.until("replica-2 is late", |turn| {
+        let second = node(turn, "replica-2");
+        (is_late(second) && second["state"] == "not streaming").then_some(())
+    });
+    // Its last restart point was before the failover, and that is all that can be asked.
+    watch(&cluster).until("it is late for who did not see it stream, too", |turn| {
+        let second = node(turn, "replica-2");
+        (is_late(second) && second["state"] == "not streaming, timeline unknown").then_some(())
+    });
+}
+
+#[test]
+fn a_replica_of_another_primary_that_was_copied_alike_is_not_current() {
+    let (cluster, other) = (cluster(), cluster());
+    let system = "select system_identifier from pg_control_system()";
+    let system = |cluster: &Cluster| cluster.primary().run_sql("app", system).unwrap();
+    assert_eq!(system(&cluster), system(&other));
+    let begin = "create table written as select generate_series(1, 10000)";
+    other.primary().run_sql("app", begin).unwrap();
+    other.wait_replayed().unwrap();
+    let replicas = [cluster.replica(0), other.replica(0)].map(Node::url);
+    let variables = [
+        ("DATABASE_PRIMARY_URL", cluster.primary().url()),
+        ("DATABASE_REPLICA_URLS", replicas.join(", ")),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value));
+    let state = "streaming, was ahead of the primary: another history";
+    let is_told = |turn: &Value| {
+        let (first, second) = (node(turn, "replica-1"), node(turn, "replica-2"));
+        assert_eq!(second["state"], state);
+        assert_eq!(second["lag_bytes"], Value::Null);
+        (is_current(first) && first["state"] == "streaming").then_some(())
+    };
+    let lag = Program::start(&OFTEN, &variables);
+    // From the first line on.
+    lag.until("it is told from the primary's own", is_told);
+    let more = "create table written as select generate_series(1, 50000)";
+    cluster.primary().run_sql("app", more).unwrap();
+    lag.until("the primary has got as far, and it is told", |turn| {
+        let position = |node: &Value, name: &str| position(node[name].as_str().unwrap());
+        let primary = position(node(turn, "primary"), "replayed");
+        let stranger = position(node(turn, "replica-2"), "received");
+        is_told(turn).filter(|()| primary > stranger)
+    });
+}
+
+/// What can be compared of `0/3024088`.
+fn position(lsn: &str) -> u64 {
+    let (high, low) = lsn.split_once('/').unwrap();
+    let parts = [high, low].map(|part| u64::from_str_radix(part, 16).unwrap());
+    parts[0] << 32 | parts[1]
 }
 
 #[test]

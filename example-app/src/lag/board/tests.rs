@@ -55,7 +55,11 @@ fn tell(board: &mut Board, node: usize, ms: u64, outcome: Result<Answer, String>
 /// The second node's bytes, lag in milliseconds, and state, 50 ms after it answered at 200.
 fn second(mut board: Board, outcome: Result<Answer, String>) -> (Option<(u64, u128)>, String) {
     tell(&mut board, 1, 200, outcome);
-    let line = board.lines(at(250)).remove(1);
+    second_at(&board, 250)
+}
+
+fn second_at(board: &Board, ms: u64) -> (Option<(u64, u128)>, String) {
+    let line = board.lines(at(ms)).remove(1);
     let behind = line.behind.map(|behind| match behind.lag {
         Lag::Is(lag) => (behind.bytes, lag.as_millis()),
         Lag::MoreThan(_) => panic!("{line:?}"),
@@ -169,6 +173,68 @@ fn roles_are_observed_and_a_promoted_replica_is_the_primary() {
         lag: Lag::MoreThan(Duration::from_millis(250)),
     };
     assert_eq!(line.behind, Some(behind));
+}
+
+#[test]
+fn a_replica_that_was_ahead_of_its_primary_is_of_another_history() {
+    let shown_when_primary_was_asked_at = |ms, flushed| {
+        let mut board = board();
+        tell(
+            &mut board,
+            1,
+            200,
+            Ok(of_cluster(7, Role::Replica(replay(0x500)))),
+        );
+        tell(&mut board, 0, ms, Ok(of_cluster(7, written(1, flushed))));
+        second_at(&board, 300)
+    };
+    let follows = (Some((0, 0)), "streaming".to_owned());
+    let other = "streaming, was ahead of the primary: another history";
+    assert_eq!(
+        shown_when_primary_was_asked_at(250, 0x4FF),
+        (None, other.to_owned())
+    );
+    assert_eq!(shown_when_primary_was_asked_at(250, 0x500), follows);
+    // It may have gone on since, and the replica with it.
+    assert_eq!(shown_when_primary_was_asked_at(190, 0x4FF), follows);
+}
+
+/// A board whose second node is the primary since 100, on timeline 2, and what the first, cut off
+/// and with its last restart point on timeline 1, was before.
+fn board_after_failover(before: Option<Replay>) -> (Option<u64>, String) {
+    let mut board = board();
+    for (ms, lsn) in [(100, 0x500), (200, 0x600)] {
+        tell(&mut board, 1, ms, Ok(of_cluster(7, written(2, lsn))));
+    }
+    let cut = Replay {
+        receiver: Receiver::None,
+        ..replay(0x500)
+    };
+    for replay in before.into_iter().chain([cut]) {
+        tell(&mut board, 0, 300, Ok(of_cluster(7, Role::Replica(replay))));
+    }
+    let line = board.lines(at(350)).remove(0);
+    (line.behind.map(|behind| behind.bytes), line.state)
+}
+
+#[test]
+fn who_was_cut_off_after_a_failover_is_behind_on_the_timeline_that_it_received() {
+    let streamed = |timeline| Replay {
+        timeline,
+        ..replay(0x500)
+    };
+    let cases = [
+        (Some(streamed(2)), Some(0x100), "not streaming"),
+        (None, Some(0x100), "not streaming, timeline unknown"),
+        (
+            Some(streamed(1)),
+            None,
+            "not streaming, on timeline 1, the primary on 2",
+        ),
+    ];
+    for (before, bytes, state) in cases {
+        assert_eq!(board_after_failover(before), (bytes, state.to_owned()));
+    }
 }
 
 #[test]
