@@ -37,6 +37,8 @@ pub struct Replica {
 #[derive(Debug, Clone)]
 pub struct Node {
     pub answer: Answer,
+    /// When the server started, in microseconds since 1970: no two servers share it.
+    pub started: i64,
     pub database: String,
     /// The slot that it uses, if it is a replica, and was told one.
     pub slot: Option<String>,

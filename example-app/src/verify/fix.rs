@@ -33,10 +33,19 @@ pub fn use_slot(primary: &Address, replica: &Address, slot: &str) -> String {
     format!("{} && {set}", create_slot(primary, slot))
 }
 
+pub fn correct_url() -> String {
+    "correct its URL in DATABASE_REPLICA_URLS".to_owned()
+}
+
+pub fn lead_to(address: &Address) -> String {
+    format!("let DATABASE_PRIMARY_URL lead to it, {address}")
+}
+
+/// Only of a server whose data nobody needs: the advice says that it is gone then.
 pub fn rebuild(primary: &Address, slot: &str) -> String {
     let Address { host, port } = primary;
     format!(
-        "make it a replica of the primary: pg_basebackup -h {host} -p {port} -U replicator -R \
+        "make it a replica of the primary, which deletes what is on it now: pg_basebackup -h {host} -p {port} -U replicator -R \
          -S {slot} -D <an empty data directory>"
     )
 }

@@ -111,6 +111,11 @@ fn is_primary_node(node: &Node) -> bool {
     matches!(node.answer.role, Role::Primary(_))
 }
 
+/// Two URLs may lead to one server in different words.
+fn are_one_server(one: &Node, other: &Node) -> bool {
+    one.answer.system == other.answer.system && one.started == other.started
+}
+
 fn is_of_one_cluster(node: &Node, primary: &Primary) -> bool {
     let primary = primary.node.as_ref();
     primary.is_ok_and(|primary| node.answer.system == primary.answer.system)

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use diesel::sql_types::{Array, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
 use tokio::task::JoinSet;
@@ -27,6 +27,7 @@ pub const TABLES: [&str; 6] = ["artist", "album", "song", "blog", "post", "comme
 /// A slot is told by the walreceiver; while there is none, or we may not see it, by the setting.
 const SETUP: &str = "\
     SELECT current_database()::text AS database, \
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started, \
         coalesce((SELECT slot_name FROM pg_stat_wal_receiver), \
             current_setting('primary_slot_name')) AS slot, \
         (SELECT setting <> '' FROM pg_settings WHERE name = 'primary_conninfo') AS has_upstream, \
@@ -43,6 +44,8 @@ const SLOTS: &str = "\
 struct SetupRow {
     #[diesel(sql_type = Text)]
     database: String,
+    #[diesel(sql_type = BigInt)]
+    started: i64,
     #[diesel(sql_type = Nullable<Text>)]
     slot: Option<String>,
     #[diesel(sql_type = Nullable<Bool>)]
@@ -143,6 +146,7 @@ async fn node(link: &mut Link) -> Result<Node, String> {
     let (setup, versions) = in_time(setup(link)).await?;
     Ok(Node {
         answer,
+        started: setup.started,
         database: setup.database,
         slot: setup.slot.filter(|slot| !slot.is_empty()),
         has_upstream: setup.has_upstream,

@@ -190,8 +190,43 @@ fn a_primarys_url_that_leads_to_a_replica() {
     ));
     let failures = report.failures();
     assert_eq!(failures, ["primary is a primary", "replica-1 is a replica"]);
-    let fix = report.fix("primary is a primary");
-    assert!(fix.contains("DATABASE_PRIMARY_URL"), "{fix}");
+    for check in failures {
+        let fix = report.fix(&check);
+        assert!(fix.contains("DATABASE_PRIMARY_URL"), "{fix}");
+        assert!(!fix.contains("pg_basebackup"), "{fix}");
+    }
+}
+
+#[test]
+fn a_replicas_url_that_leads_to_the_primary() {
+    let (cluster, environment) = prepared();
+    let primary = cluster.primary().url();
+    // In other words than the primary's own.
+    let url = primary.replace("127.0.0.1", "localhost");
+    assert_ne!(url, primary);
+    let urls = format!("{url},{}", cluster.replica(1).url());
+    let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+    assert_eq!(report.failures(), ["replica-1 is a replica"]);
+    let fix = report.fix("replica-1 is a replica");
+    assert_eq!(fix, "correct its URL in DATABASE_REPLICA_URLS");
+}
+
+#[test]
+fn a_promoted_replica_is_never_to_be_built_again() {
+    let (cluster, environment) = prepared();
+    cluster.replica(0).promote().unwrap();
+    let check = "replica-1 is a replica";
+    let report = Report::of(&environment);
+    assert_eq!(report.failures(), [check]);
+    let port = cluster.replica(0).port();
+    let lead = format!("let DATABASE_PRIMARY_URL lead to it, 127.0.0.1:{port}");
+    assert_eq!(report.fix(check), format!("it was promoted: {lead}"));
+    // Now it is the only one that works.
+    cluster.primary().freeze().unwrap();
+    let report = Report::of(&environment);
+    cluster.primary().thaw().unwrap();
+    assert_eq!(report.failures(), ["primary answers", check]);
+    assert_eq!(report.fix(check), format!("if it was promoted, {lead}"));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::Outcome::{NotChecked, Pass};
 use super::{
-    Check, Outcome, check, fail, has_all, is_of_one_cluster, is_primary_node, library, silence,
+    Check, Outcome, are_one_server, check, fail, has_all, is_of_one_cluster, library, silence,
 };
-use crate::lag::question::{Receiver, Replay, Role};
+use crate::lag::question::{Receiver, Replay, Role, Written};
 use crate::verify::facts::{Facts, Node, Primary, Reads, Replica};
 use crate::verify::fix;
 use crate::verify::look::CATCH_UP;
@@ -51,11 +51,43 @@ fn of_one_cluster(node: &Node, primary: &Primary) -> Option<Outcome> {
 fn is_replica(replica: &Replica, primary: &Primary) -> Outcome {
     match &replica.node {
         Err(_) => NotChecked(format!("{} does not answer", replica.name)),
-        Ok(node) if is_primary_node(node) => {
-            let slot = slot_for(replica);
-            fail("it takes writes", fix::rebuild(&primary.address, &slot))
-        }
-        Ok(_) => Pass("it is in recovery".to_owned()),
+        Ok(node) => match &node.answer.role {
+            Role::Primary(written) => takes_writes(replica, node, written, primary),
+            Role::Replica(_) => Pass("it is in recovery".to_owned()),
+        },
+    }
+}
+
+/// It may be the one that all should write to. Only what is surely behind may be built again.
+fn takes_writes(replica: &Replica, node: &Node, own: &Written, primary: &Primary) -> Outcome {
+    let Ok(primary_node) = &primary.node else {
+        return fail(
+            "it takes writes, and the primary does not answer",
+            format!("if it was promoted, {}", fix::lead_to(&replica.address)),
+        );
+    };
+    if are_one_server(node, primary_node) {
+        return fail("it is the primary", fix::correct_url());
+    }
+    if node.answer.system != primary_node.answer.system {
+        return fail("it takes writes, in another cluster", fix::correct_url());
+    }
+    match &primary_node.answer.role {
+        Role::Replica(_) => fail(
+            "it takes writes, and the primary does not",
+            fix::lead_to(&replica.address),
+        ),
+        Role::Primary(its) if own.timeline > its.timeline => fail(
+            format!(
+                "it takes writes on timeline {}, the primary on {}",
+                own.timeline, its.timeline
+            ),
+            format!("it was promoted: {}", fix::lead_to(&replica.address)),
+        ),
+        Role::Primary(_) => fail(
+            "it takes writes",
+            fix::rebuild(&primary.address, &slot_for(replica)),
+        ),
     }
 }
 
@@ -75,7 +107,7 @@ fn belongs(node: &Node, primary: &Primary) -> Outcome {
         let (own, its) = (own.cast_unsigned(), its.cast_unsigned());
         fail(
             format!("it is of another cluster, system {own}; the primary's is {its}"),
-            "correct its URL in DATABASE_REPLICA_URLS".to_owned(),
+            fix::correct_url(),
         )
     }
 }

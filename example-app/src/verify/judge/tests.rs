@@ -13,6 +13,7 @@ fn node(role: Role) -> Node {
             system: 7,
             role,
         },
+        started: 0,
         database: "app".to_owned(),
         slot: Some("replica_1".to_owned()),
         has_upstream: Some(true),
@@ -29,14 +30,18 @@ fn address(port: &str) -> Address {
     }
 }
 
-/// A primary, one replica, and Redis, as they should be.
-fn sound() -> Facts {
-    let written = Written {
-        timeline: 1,
+fn written(timeline: u32) -> Written {
+    Written {
+        timeline,
         inserted: Lsn(0x500),
         flushed: Lsn(0x500),
         page: 8192,
-    };
+    }
+}
+
+/// A primary, one replica, and Redis, as they should be.
+fn sound() -> Facts {
+    let written = written(1);
     let replay = Replay {
         timeline: 1,
         received: Some(Lsn(0x500)),
@@ -69,7 +74,10 @@ fn sound() -> Facts {
         replicas: vec![Replica {
             name: "replica-1".to_owned(),
             address: address("2"),
-            node: Ok(node(Role::Replica(replay))),
+            node: Ok(Node {
+                started: 1,
+                ..node(Role::Replica(replay))
+            }),
         }],
         redis: Redis::Answers(address("3")),
         library: Some(Ok(Library {
@@ -88,6 +96,12 @@ fn replay(facts: &mut Facts) -> &mut Replay {
         Role::Replica(replay) => replay,
         Role::Primary(_) => panic!("it is a replica"),
     }
+}
+
+/// What else is not decided of a replica that takes writes.
+fn takes_writes(facts: &mut Facts, timeline: u32) {
+    replica(facts).answer.role = Role::Primary(written(timeline));
+    library(facts).reads.clear();
 }
 
 fn library(facts: &mut Facts) -> &mut Library {
@@ -115,6 +129,20 @@ fn servers_as_they_should_be_pass_all_checks() {
 
 /// What is wrong, and each check that does not pass with a word of what it says.
 type Case = (fn(&mut Facts), &'static [(&'static str, &'static str)]);
+
+macro_rules! writing {
+    ($said:literal) => {
+        [
+            ("replica-1 is a replica", $said),
+            ("replica-1 has the primary's data", "is a primary"),
+            ("replica-1 has a slot", "is a primary"),
+            ("replica-1 streams", "is a primary"),
+            ("replica-1 replays", "is a primary"),
+            ("replica-1 has the tables", "is a primary"),
+            ("replica-1 answers reads", "is a primary"),
+        ]
+    };
+}
 
 /// Of nodes, and what is between them.
 #[rustfmt::skip]
@@ -156,6 +184,36 @@ const STREAMING: &[Case] = &[
     (|facts| { facts.primary.slots[0].is_lost = true; replay(facts).receiver = Receiver::None; }, &[
         ("replica-1 has a slot", "thrown away what `replica_1` needs => make it a replica"),
         ("replica-1 streams", "pg_basebackup -h db -p 1 -U replicator -R -S replica_1"),
+    ]),
+];
+
+/// Of a replica that takes writes. Whose it is decides what to do; no advice destroys a primary.
+#[rustfmt::skip]
+const WRITING: &[Case] = &[
+    (|facts| { takes_writes(facts, 1); replica(facts).started = 0; }, &writing!(
+        "it is the primary => correct its URL in DATABASE_REPLICA_URLS"
+    )),
+    (|facts| takes_writes(facts, 2), &writing!(
+        "it takes writes on timeline 2, the primary on 1 => it was promoted: let DATABASE_PRIMARY_URL lead to it"
+    )),
+    (|facts| takes_writes(facts, 1), &writing!(
+        "it takes writes => make it a replica of the primary, which deletes what is on it now: pg_basebackup"
+    )),
+    (|facts| { takes_writes(facts, 1); replica(facts).answer.system = 8; }, &writing!(
+        "it takes writes, in another cluster => correct its URL in DATABASE_REPLICA_URLS"
+    )),
+    (|facts| { takes_writes(facts, 1); facts.primary.node = Err("gone".to_owned()); facts.library = None; }, &[
+        ("primary answers", "db:1: gone => start it"),
+        ("primary is a primary", "not checked: it does not answer"),
+        ("primary has the tables", "not checked: it does not answer"),
+        ("replica-1 is a replica", "the primary does not answer => if it was promoted, let DATABASE_PRIMARY_URL lead to it"),
+        ("replica-1 has the primary's data", "not checked: replica-1 is a primary"),
+        ("replica-1 has a slot", "not checked: replica-1 is a primary"),
+        ("replica-1 streams", "not checked: replica-1 is a primary"),
+        ("replica-1 replays", "not checked: replica-1 is a primary"),
+        ("replica-1 has the tables", "not checked: replica-1 is a primary"),
+        ("replica-1 answers reads", "not checked: replica-1 is a primary"),
+        ("redis shares what is cached", "not checked: the primary does not answer"),
     ]),
 ];
 
@@ -226,7 +284,7 @@ const READING: &[Case] = &[
 
 #[test]
 fn each_fault_is_found_by_its_checks_and_by_no_other() {
-    let cases = [STREAMING, REPLAYING, READING].concat();
+    let cases = [STREAMING, WRITING, REPLAYING, READING].concat();
     for (at, (break_it, expected)) in cases.into_iter().enumerate() {
         let mut facts = sound();
         break_it(&mut facts);
