@@ -54,6 +54,30 @@ pub fn resume(replica: &Address) -> String {
     psql(replica, "postgres", &["SELECT pg_wal_replay_resume()"])
 }
 
+/// For a replica that was told of another server, or of none.
+pub fn follow(name: &str, replica: &Address, primary: &Address) -> String {
+    let Address { host, port } = primary;
+    let setting = format!(
+        "ALTER SYSTEM SET primary_conninfo = 'host={host} port={port} user=replicator \
+         password=<its password> application_name={name}'"
+    );
+    psql(replica, "postgres", &[&setting, "SELECT pg_reload_conf()"])
+}
+
+/// Of a replica that follows another primary, which has a later timeline.
+pub fn lead_to_promoted() -> String {
+    "it follows one that was promoted: let DATABASE_PRIMARY_URL lead to that, and stop the old \
+     primary"
+        .to_owned()
+}
+
+/// Of two histories of one cluster: nobody but the reader knows which one is to stay.
+pub fn find_out() -> String {
+    "find out which of the two has the data to keep, then correct DATABASE_PRIMARY_URL or \
+     DATABASE_REPLICA_URLS"
+        .to_owned()
+}
+
 /// Of a replica that does not stream, by what keeps it from that.
 pub fn stream(name: &str, replica: &Address, node: &Node, primary: &Primary) -> String {
     let slot = node.slot.as_deref();
@@ -63,12 +87,7 @@ pub fn stream(name: &str, replica: &Address, node: &Node, primary: &Primary) -> 
         _ => {}
     }
     if node.has_upstream == Some(false) {
-        let Address { host, port } = &primary.address;
-        let setting = format!(
-            "ALTER SYSTEM SET primary_conninfo = 'host={host} port={port} user=replicator \
-             password=<its password> application_name={name}'"
-        );
-        return psql(replica, "postgres", &[&setting, "SELECT pg_reload_conf()"]);
+        return follow(name, replica, &primary.address);
     }
     format!("its log says why: `compose/cluster logs {name}`, or in <its data directory>/log")
 }

@@ -250,3 +250,51 @@ fn a_role_that_sees_too_little() {
     cluster.wait_replayed().unwrap();
     Report::eventually_passes(&environment);
 }
+
+#[test]
+fn a_replica_that_follows_a_promoted_one_and_not_the_configured_primary() {
+    let (cluster, environment) = prepared();
+    cluster.replica(0).promote().unwrap();
+    cluster.replica(1).follow(cluster.replica(0)).unwrap();
+    let update = "update album set title = 'of the new primary' where id = 1";
+    cluster.replica(0).run_sql("app", update).unwrap();
+    let urls = cluster.replica(1).url();
+    let environment = with(&environment, "DATABASE_REPLICA_URLS", &urls);
+    let check = "replica-1 has the primary's data";
+    let report = eventually("it streams on the new timeline", || {
+        let report = Report::of(&environment);
+        (report.failures() == [check]).then_some(report)
+    });
+    let detail = report.detail(check);
+    assert_eq!(detail, "it is on timeline 2, the primary on 1");
+    let fix = report.fix(check);
+    assert!(fix.contains("let DATABASE_PRIMARY_URL lead to"), "{fix}");
+    // Nothing is read from it, and nothing of it is compared with the primary.
+    let undecided = ["has a slot", "streams", "replays", "answers reads"];
+    let undecided = undecided.map(|check| format!("replica-1 {check}"));
+    assert_eq!(report.complaints()[1..], undecided);
+    let environment = with(
+        &environment,
+        "DATABASE_PRIMARY_URL",
+        &cluster.replica(0).url(),
+    );
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_replica_of_a_copy_that_has_gone_on() {
+    let (one, environment) = prepared();
+    let (other, _) = prepared();
+    let system = "select system_identifier from pg_control_system()";
+    let [own, its] = [&one, &other].map(|cluster| cluster.primary().run_sql("app", system));
+    assert_eq!(own.unwrap(), its.unwrap(), "else it is another cluster");
+    let fill = "create table fill as select generate_series(1, 10000) as number";
+    other.primary().run_sql("app", fill).unwrap();
+    other.wait_replayed().unwrap();
+    let urls = other.replica(0).url();
+    let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+    let check = "replica-1 has the primary's data";
+    assert_eq!(report.failures(), [check]);
+    let detail = report.detail(check);
+    assert!(detail.ends_with("it has another history"), "{detail}");
+}

@@ -2,7 +2,7 @@
 
 use super::Outcome::{NotChecked, Pass};
 use super::{
-    Check, Outcome, are_one_server, check, fail, has_all, is_of_one_cluster, library, silence,
+    Check, Outcome, Strange, are_one_server, check, fail, has_all, library, silence, strange,
 };
 use crate::lag::question::{Receiver, Replay, Role, Written};
 use crate::verify::facts::{Facts, Node, Primary, Reads, Replica};
@@ -24,16 +24,17 @@ pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Chec
     let primary = &facts.primary;
     vec![
         check(&replica.name, "is a replica", is_replica(replica, primary)),
-        decide("has the primary's data", &|node, _| belongs(node, primary)),
+        decide("has the primary's data", &|node, _| {
+            belongs(replica, node, primary)
+        }),
         decide("has a slot", &|node, replay| {
-            of_one_cluster(node, primary)
-                .unwrap_or_else(|| has_slot(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| has_slot(replica, node, replay, primary))
         }),
         decide("streams", &|node, replay| {
-            of_one_cluster(node, primary).unwrap_or_else(|| streams(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| streams(replica, node, replay, primary))
         }),
         decide("replays", &|node, replay| {
-            of_one_cluster(node, primary).unwrap_or_else(|| replays(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| replays(replica, node, replay, primary))
         }),
         decide("has the tables", &|node, replay| {
             has_tables(replica, node, replay, primary, versions)
@@ -42,10 +43,13 @@ pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Chec
     ]
 }
 
-/// What two clusters do says nothing about each other.
-fn of_one_cluster(node: &Node, primary: &Primary) -> Option<Outcome> {
-    let stranger = primary.node.is_ok() && !is_of_one_cluster(node, primary);
-    stranger.then(|| NotChecked("it is of another cluster".to_owned()))
+/// What two histories say of positions and slots means nothing to each other.
+fn of_another(node: &Node, primary: &Primary) -> Option<Outcome> {
+    let why = match strange(node, primary)? {
+        Strange::System { .. } => "it is of another cluster",
+        Strange::Timeline { .. } | Strange::Ahead { .. } => "it has another history",
+    };
+    Some(NotChecked(why.to_owned()))
 }
 
 fn is_replica(replica: &Replica, primary: &Primary) -> Outcome {
@@ -96,19 +100,34 @@ fn slot_for(replica: &Replica) -> String {
     replica.name.replace('-', "_")
 }
 
-fn belongs(node: &Node, primary: &Primary) -> Outcome {
+fn belongs(replica: &Replica, node: &Node, primary: &Primary) -> Outcome {
     let Ok(primary_node) = &primary.node else {
         return NotChecked("the primary does not answer".to_owned());
     };
-    let (own, its) = (node.answer.system, primary_node.answer.system);
-    if own == its {
-        Pass(format!("system {}", own.cast_unsigned()))
-    } else {
-        let (own, its) = (own.cast_unsigned(), its.cast_unsigned());
-        fail(
-            format!("it is of another cluster, system {own}; the primary's is {its}"),
-            fix::correct_url(),
-        )
+    match strange(node, primary) {
+        None => Pass(format!(
+            "system {}",
+            primary_node.answer.system.cast_unsigned()
+        )),
+        Some(Strange::System { own, its }) => {
+            let (own, its) = (own.cast_unsigned(), its.cast_unsigned());
+            fail(
+                format!("it is of another cluster, system {own}; the primary's is {its}"),
+                fix::correct_url(),
+            )
+        }
+        Some(Strange::Timeline { own, its }) => fail(
+            format!("it is on timeline {own}, the primary on {its}"),
+            if own > its {
+                fix::lead_to_promoted()
+            } else {
+                fix::follow(&replica.name, &replica.address, &primary.address)
+            },
+        ),
+        Some(Strange::Ahead { own, its }) => fail(
+            format!("it is at {own}, and the primary later at {its}: it has another history"),
+            fix::find_out(),
+        ),
     }
 }
 
@@ -130,8 +149,11 @@ fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) 
             stream(),
         ),
         Some(found) if found.active => Pass(format!("`{slot}` is active")),
-        // It has come back since the primary was asked.
-        Some(_) if replay.receiver == Receiver::Streaming => Pass(format!("`{slot}`")),
+        // The primary was asked after the replica.
+        Some(_) if replay.receiver == Receiver::Streaming => fail(
+            format!("nobody uses `{slot}` on the primary: it streams from another server"),
+            fix::follow(&replica.name, &replica.address, &primary.address),
+        ),
         Some(_) => fail(format!("nobody uses `{slot}` on the primary"), stream()),
     }
 }

@@ -70,6 +70,7 @@ fn sound() -> Facts {
                 is_lost: false,
             }],
             moment: Some(Lsn(0x500)),
+            afterwards: Some(Lsn(0x500)),
         },
         replicas: vec![Replica {
             name: "replica-1".to_owned(),
@@ -176,7 +177,31 @@ const STREAMING: &[Case] = &[
     (|facts| replica(facts).slot = None, &[
         ("replica-1 has a slot", "primary_slot_name = 'replica_1'"),
     ]),
-    (|facts| facts.primary.slots[0].active = false, &[]),
+    (|facts| replay(facts).timeline = 2, &[
+        ("replica-1 has the primary's data", "it is on timeline 2, the primary on 1 => it follows one that was promoted: let DATABASE_PRIMARY_URL lead"),
+        ("replica-1 has a slot", "not checked: it has another history"),
+        ("replica-1 streams", "not checked: it has another history"),
+        ("replica-1 replays", "not checked: it has another history"),
+    ]),
+    (|facts| { facts.primary.node = Ok(node(Role::Primary(written(2)))); }, &[
+        ("replica-1 has the primary's data", "it is on timeline 1, the primary on 2 => psql -h db -p 2 -U postgres -d postgres -c \"ALTER SYSTEM SET primary_conninfo = 'host=db port=1 "),
+        ("replica-1 has a slot", "not checked: it has another history"),
+        ("replica-1 streams", "not checked: it has another history"),
+        ("replica-1 replays", "not checked: it has another history"),
+    ]),
+    // Without a walreceiver its timeline may be one of long ago.
+    (|facts| { replay(facts).timeline = 2; replay(facts).receiver = Receiver::None; }, &[
+        ("replica-1 streams", "it has no walreceiver"),
+    ]),
+    (|facts| facts.primary.afterwards = Some(Lsn(0x4FF)), &[
+        ("replica-1 has the primary's data", "it is at 0/500, and the primary later at 0/4FF: it has another history => find out which"),
+        ("replica-1 has a slot", "not checked: it has another history"),
+        ("replica-1 streams", "not checked: it has another history"),
+        ("replica-1 replays", "not checked: it has another history"),
+    ]),
+    (|facts| facts.primary.slots[0].active = false, &[
+        ("replica-1 has a slot", "nobody uses `replica_1` on the primary: it streams from another server => psql -h db -p 2 "),
+    ]),
     (|facts| { facts.primary.slots[0].active = false; replay(facts).receiver = Receiver::None; }, &[
         ("replica-1 has a slot", "nobody uses `replica_1` on the primary => its log says why"),
         ("replica-1 streams", "it has no walreceiver => its log says why"),
