@@ -298,3 +298,18 @@ fn a_replica_of_a_copy_that_has_gone_on() {
     let detail = report.detail(check);
     assert!(detail.ends_with("it has another history"), "{detail}");
 }
+
+#[test]
+fn a_replica_that_is_configured_twice() {
+    let (cluster, environment) = prepared();
+    let url = cluster.replica(0).url();
+    let other = url.replace("127.0.0.1", "localhost");
+    assert_ne!(other, url);
+    for second in [&url, &other] {
+        let urls = format!("{url},{second}");
+        let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+        let check = "replica-2 is a replica";
+        assert_eq!(report.complaints(), [check]);
+        assert_eq!(report.detail(check), "it is the same server as replica-1");
+    }
+}

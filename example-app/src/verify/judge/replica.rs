@@ -23,12 +23,12 @@ pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Chec
     };
     let primary = &facts.primary;
     vec![
-        check(&replica.name, "is a replica", is_replica(replica, primary)),
+        check(&replica.name, "is a replica", is_replica(replica, facts)),
         decide("has the primary's data", &|node, _| {
             belongs(replica, node, primary)
         }),
         decide("has a slot", &|node, replay| {
-            of_another(node, primary).unwrap_or_else(|| has_slot(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| has_slot(replica, node, replay, facts))
         }),
         decide("streams", &|node, replay| {
             of_another(node, primary).unwrap_or_else(|| streams(replica, node, replay, primary))
@@ -52,14 +52,45 @@ fn of_another(node: &Node, primary: &Primary) -> Option<Outcome> {
     Some(NotChecked(why.to_owned()))
 }
 
-fn is_replica(replica: &Replica, primary: &Primary) -> Outcome {
+fn is_replica(replica: &Replica, facts: &Facts) -> Outcome {
     match &replica.node {
         Err(_) => NotChecked(format!("{} does not answer", replica.name)),
         Ok(node) => match &node.answer.role {
-            Role::Primary(written) => takes_writes(replica, node, written, primary),
-            Role::Replica(_) => Pass("it is in recovery".to_owned()),
+            Role::Primary(written) => takes_writes(replica, node, written, &facts.primary),
+            Role::Replica(_) => match same_server(replica, node, &facts.replicas) {
+                Some(other) => fail(
+                    format!("it is the same server as {other}"),
+                    fix::correct_url(),
+                ),
+                None => Pass("it is in recovery".to_owned()),
+            },
         },
     }
+}
+
+/// The first replica that is the same server, if it is not this one.
+fn same_server<'r>(replica: &Replica, node: &Node, replicas: &'r [Replica]) -> Option<&'r str> {
+    let others = replicas
+        .iter()
+        .take_while(|other| other.name != replica.name);
+    let mut same = others.filter(|other| {
+        let other_node = other.node.as_ref();
+        other.address == replica.address
+            || other_node.is_ok_and(|other| are_one_server(node, other))
+    });
+    same.next().map(|other| other.name.as_str())
+}
+
+/// The replica before this one that uses its slot, on a server of its own.
+fn sharer<'r>(replica: &Replica, node: &Node, replicas: &'r [Replica]) -> Option<&'r str> {
+    let others = replicas
+        .iter()
+        .take_while(|other| other.name != replica.name);
+    let mut sharers = others.filter(|other| {
+        let other = other.node.as_ref();
+        other.is_ok_and(|other| other.slot == node.slot && !are_one_server(node, other))
+    });
+    sharers.next().map(|other| other.name.as_str())
 }
 
 /// It may be the one that all should write to. Only what is surely behind may be built again.
@@ -131,7 +162,8 @@ fn belongs(replica: &Replica, node: &Node, primary: &Primary) -> Outcome {
     }
 }
 
-fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -> Outcome {
+fn has_slot(replica: &Replica, node: &Node, replay: &Replay, facts: &Facts) -> Outcome {
+    let primary = &facts.primary;
     if let Some(silence) = silence(primary) {
         return NotChecked(silence.to_owned());
     }
@@ -141,6 +173,12 @@ fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) 
             fix::use_slot(&primary.address, &replica.address, &slot_for(replica)),
         );
     };
+    if let Some(other) = sharer(replica, node, &facts.replicas) {
+        return fail(
+            format!("`{slot}` is what {other} uses, and one slot serves one replica"),
+            fix::use_slot(&primary.address, &replica.address, &slot_for(replica)),
+        );
+    }
     let stream = || fix::stream(&replica.name, &replica.address, node, primary);
     match fix::find(&primary.slots, slot) {
         None => fail(format!("the primary has no slot `{slot}`"), stream()),

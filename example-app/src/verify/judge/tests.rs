@@ -105,6 +105,31 @@ fn takes_writes(facts: &mut Facts, timeline: u32) {
     library(facts).reads.clear();
 }
 
+/// A second replica, as sound as the first: on this port, started at this time, with this slot.
+fn add(facts: &mut Facts, port: &str, started: i64, slot: &str) {
+    let first = facts.replicas[0].node.clone().unwrap();
+    facts.replicas.push(Replica {
+        name: "replica-2".to_owned(),
+        address: address(port),
+        node: Ok(Node {
+            started,
+            slot: Some(slot.to_owned()),
+            ..first
+        }),
+    });
+    facts.primary.slots.push(Slot {
+        name: "replica_2".to_owned(),
+        active: true,
+        is_lost: false,
+    });
+    library(facts).reads.push(Reads {
+        replica: "replica-2".to_owned(),
+        answered: 4,
+        of: 8,
+        error: None,
+    });
+}
+
 fn library(facts: &mut Facts) -> &mut Library {
     facts.library.as_mut().unwrap().as_mut().unwrap()
 }
@@ -242,6 +267,34 @@ const WRITING: &[Case] = &[
     ]),
 ];
 
+/// Of two replicas.
+#[rustfmt::skip]
+const TWICE: &[Case] = &[
+    (|facts| add(facts, "4", 2, "replica_2"), &[]),
+    (|facts| add(facts, "2", 1, "replica_1"), &[
+        ("replica-2 is a replica", "it is the same server as replica-1 => correct its URL in DATABASE_REPLICA_URLS"),
+    ]),
+    // By another name of its host.
+    (|facts| add(facts, "4", 1, "replica_1"), &[
+        ("replica-2 is a replica", "it is the same server as replica-1"),
+    ]),
+    // It does not always answer.
+    (|facts| { add(facts, "2", 1, "replica_1"); facts.replicas[0].node = Err("gone".to_owned()); }, &[
+        ("replica-1 answers", "gone"),
+        ("replica-1 is a replica", "not checked"),
+        ("replica-1 has the primary's data", "not checked"),
+        ("replica-1 has a slot", "not checked"),
+        ("replica-1 streams", "not checked"),
+        ("replica-1 replays", "not checked"),
+        ("replica-1 has the tables", "not checked"),
+        ("replica-1 answers reads", "not checked"),
+        ("replica-2 is a replica", "it is the same server as replica-1"),
+    ]),
+    (|facts| add(facts, "4", 2, "replica_1"), &[
+        ("replica-2 has a slot", "`replica_1` is what replica-1 uses, and one slot serves one replica => psql -h db -p 1 "),
+    ]),
+];
+
 /// Of what a replica does with what it receives.
 #[rustfmt::skip]
 const REPLAYING: &[Case] = &[
@@ -309,7 +362,7 @@ const READING: &[Case] = &[
 
 #[test]
 fn each_fault_is_found_by_its_checks_and_by_no_other() {
-    let cases = [STREAMING, WRITING, REPLAYING, READING].concat();
+    let cases = [STREAMING, WRITING, TWICE, REPLAYING, READING].concat();
     for (at, (break_it, expected)) in cases.into_iter().enumerate() {
         let mut facts = sound();
         break_it(&mut facts);
