@@ -18,10 +18,12 @@ pub struct Facts {
 pub struct Primary {
     pub address: Address,
     pub node: Result<Node, String>,
-    /// Its slots for replicas.
+    /// Its slots for replicas, asked after these.
     pub slots: Vec<Slot>,
     /// What it had a moment ago, at the end of a record. `None`: it is in the middle of one.
     pub moment: Option<Lsn>,
+    /// What was on its disk when it was asked again, after the replicas.
+    pub afterwards: Option<Lsn>,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Replica {
 #[derive(Debug, Clone)]
 pub struct Node {
     pub answer: Answer,
+    /// When the server started, in microseconds since 1970: no two servers share it.
+    pub started: i64,
     pub database: String,
     /// The slot that it uses, if it is a replica, and was told one.
     pub slot: Option<String>,

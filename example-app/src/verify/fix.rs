@@ -33,16 +33,49 @@ pub fn use_slot(primary: &Address, replica: &Address, slot: &str) -> String {
     format!("{} && {set}", create_slot(primary, slot))
 }
 
+pub fn correct_url() -> String {
+    "correct its URL in DATABASE_REPLICA_URLS".to_owned()
+}
+
+pub fn lead_to(address: &Address) -> String {
+    format!("let DATABASE_PRIMARY_URL lead to it, {address}")
+}
+
+/// Only of a server whose data nobody needs: the advice says that it is gone then.
 pub fn rebuild(primary: &Address, slot: &str) -> String {
     let Address { host, port } = primary;
     format!(
-        "make it a replica of the primary: pg_basebackup -h {host} -p {port} -U replicator -R \
+        "make it a replica of the primary, which deletes what is on it now: pg_basebackup -h {host} -p {port} -U replicator -R \
          -S {slot} -D <an empty data directory>"
     )
 }
 
 pub fn resume(replica: &Address) -> String {
     psql(replica, "postgres", &["SELECT pg_wal_replay_resume()"])
+}
+
+/// For a replica that was told of another server, or of none.
+pub fn follow(name: &str, replica: &Address, primary: &Address) -> String {
+    let Address { host, port } = primary;
+    let setting = format!(
+        "ALTER SYSTEM SET primary_conninfo = 'host={host} port={port} user=replicator \
+         password=<its password> application_name={name}'"
+    );
+    psql(replica, "postgres", &[&setting, "SELECT pg_reload_conf()"])
+}
+
+/// Of a replica that follows another primary, which has a later timeline.
+pub fn lead_to_promoted() -> String {
+    "it follows one that was promoted: let DATABASE_PRIMARY_URL lead to that, and stop the old \
+     primary"
+        .to_owned()
+}
+
+/// Of two histories of one cluster: nobody but the reader knows which one is to stay.
+pub fn find_out() -> String {
+    "find out which of the two has the data to keep, then correct DATABASE_PRIMARY_URL or \
+     DATABASE_REPLICA_URLS"
+        .to_owned()
 }
 
 /// Of a replica that does not stream, by what keeps it from that.
@@ -54,12 +87,7 @@ pub fn stream(name: &str, replica: &Address, node: &Node, primary: &Primary) -> 
         _ => {}
     }
     if node.has_upstream == Some(false) {
-        let Address { host, port } = &primary.address;
-        let setting = format!(
-            "ALTER SYSTEM SET primary_conninfo = 'host={host} port={port} user=replicator \
-             password=<its password> application_name={name}'"
-        );
-        return psql(replica, "postgres", &[&setting, "SELECT pg_reload_conf()"]);
+        return follow(name, replica, &primary.address);
     }
     format!("its log says why: `compose/cluster logs {name}`, or in <its data directory>/log")
 }

@@ -7,7 +7,7 @@ use super::address::Address;
 use super::facts::{Facts, Library, Node, Primary, Redis, Replica};
 use super::fix;
 use super::look::TABLES;
-use crate::lag::question::Role;
+use crate::lag::question::{Lsn, Receiver, Role};
 
 mod replica;
 #[cfg(test)]
@@ -93,7 +93,7 @@ pub fn is_fit_replica(replica: &Replica, primary: &Primary, versions: &[String])
         return false;
     };
     !is_primary_node(node)
-        && is_of_one_cluster(node, primary)
+        && strange(node, primary).is_none()
         && node.database == primary_node.database
         && lacks(node, versions).is_none()
 }
@@ -111,9 +111,37 @@ fn is_primary_node(node: &Node) -> bool {
     matches!(node.answer.role, Role::Primary(_))
 }
 
-fn is_of_one_cluster(node: &Node, primary: &Primary) -> bool {
-    let primary = primary.node.as_ref();
-    primary.is_ok_and(|primary| node.answer.system == primary.answer.system)
+/// Two URLs may lead to one server in different words.
+fn are_one_server(one: &Node, other: &Node) -> bool {
+    one.answer.system == other.answer.system && one.started == other.started
+}
+
+/// Why what this node has is not the primary's.
+enum Strange {
+    System { own: i64, its: i64 },
+    Timeline { own: u32, its: u32 },
+    Ahead { own: Lsn, its: Lsn },
+}
+
+/// A primary that does not answer says nothing of that.
+fn strange(node: &Node, primary: &Primary) -> Option<Strange> {
+    let primary_node = primary.node.as_ref().ok()?;
+    let (own, its) = (node.answer.system, primary_node.answer.system);
+    if own != its {
+        return Some(Strange::System { own, its });
+    }
+    let (Role::Replica(replay), Role::Primary(written)) =
+        (&node.answer.role, &primary_node.answer.role)
+    else {
+        return None;
+    };
+    let (own, its) = (replay.timeline, written.timeline);
+    // Only the walreceiver knows it; otherwise it may be one of long ago.
+    if replay.receiver == Receiver::Streaming && own != its {
+        return Some(Strange::Timeline { own, its });
+    }
+    let (own, its) = (replay.replayed?, primary.afterwards?);
+    (own > its).then_some(Strange::Ahead { own, its })
 }
 
 fn answers(name: &str, address: &Address, node: &Result<Node, String>) -> Outcome {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use diesel::sql_types::{Array, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
 use tokio::task::JoinSet;
@@ -27,6 +27,7 @@ pub const TABLES: [&str; 6] = ["artist", "album", "song", "blog", "post", "comme
 /// A slot is told by the walreceiver; while there is none, or we may not see it, by the setting.
 const SETUP: &str = "\
     SELECT current_database()::text AS database, \
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started, \
         coalesce((SELECT slot_name FROM pg_stat_wal_receiver), \
             current_setting('primary_slot_name')) AS slot, \
         (SELECT setting <> '' FROM pg_settings WHERE name = 'primary_conninfo') AS has_upstream, \
@@ -43,6 +44,8 @@ const SLOTS: &str = "\
 struct SetupRow {
     #[diesel(sql_type = Text)]
     database: String,
+    #[diesel(sql_type = BigInt)]
+    started: i64,
     #[diesel(sql_type = Nullable<Text>)]
     slot: Option<String>,
     #[diesel(sql_type = Nullable<Bool>)]
@@ -74,11 +77,14 @@ struct SlotRow {
 
 /// Finds out all there is to know about the servers; `versions` are the migrations they should have.
 pub async fn at(servers: &Servers, versions: &[String]) -> Facts {
-    let (primary, redis) = tokio::join!(
+    let ((mut primary, mut link), redis) = tokio::join!(
         at_primary(&servers.primary),
         at_redis(servers.redis.as_deref())
     );
     let replicas = at_replicas(servers, primary.moment).await;
+    if primary.node.is_ok() {
+        ask_again(&mut primary, &mut link).await;
+    }
     let library = if judge::is_fit_primary(&primary, versions) {
         let fit = replicas
             .iter()
@@ -97,22 +103,37 @@ pub async fn at(servers: &Servers, versions: &[String]) -> Facts {
     }
 }
 
-async fn at_primary(url: &str) -> Primary {
+async fn at_primary(url: &str) -> (Primary, Link) {
     let mut link = Link::new(url);
     let mut primary = Primary {
         address: Address::of(url, 5432),
         node: node(&mut link).await,
         slots: Vec::new(),
         moment: None,
+        afterwards: None,
     };
     if primary.node.is_ok() {
-        match in_time(slots(&mut link)).await {
-            Ok(slots) => primary.slots = slots,
-            Err(error) => primary.node = Err(error),
-        }
         primary.moment = moment(&mut link).await;
     }
-    primary
+    (primary, link)
+}
+
+/// What says something about a replica only when it is asked after that: a replica is never ahead,
+/// and one that streams uses its slot.
+async fn ask_again(primary: &mut Primary, link: &mut Link) {
+    let asking = async {
+        let answer = link.ask().await?;
+        Ok((answer.role, slots(link).await?))
+    };
+    match in_time(asking).await {
+        Ok((role, slots)) => {
+            primary.slots = slots;
+            if let Role::Primary(written) = role {
+                primary.afterwards = Some(written.flushed);
+            }
+        }
+        Err(error) => primary.node = Err(error),
+    }
 }
 
 async fn at_replicas(servers: &Servers, moment: Option<Lsn>) -> Vec<Replica> {
@@ -143,6 +164,7 @@ async fn node(link: &mut Link) -> Result<Node, String> {
     let (setup, versions) = in_time(setup(link)).await?;
     Ok(Node {
         answer,
+        started: setup.started,
         database: setup.database,
         slot: setup.slot.filter(|slot| !slot.is_empty()),
         has_upstream: setup.has_upstream,

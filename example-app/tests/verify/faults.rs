@@ -190,8 +190,43 @@ fn a_primarys_url_that_leads_to_a_replica() {
     ));
     let failures = report.failures();
     assert_eq!(failures, ["primary is a primary", "replica-1 is a replica"]);
-    let fix = report.fix("primary is a primary");
-    assert!(fix.contains("DATABASE_PRIMARY_URL"), "{fix}");
+    for check in failures {
+        let fix = report.fix(&check);
+        assert!(fix.contains("DATABASE_PRIMARY_URL"), "{fix}");
+        assert!(!fix.contains("pg_basebackup"), "{fix}");
+    }
+}
+
+#[test]
+fn a_replicas_url_that_leads_to_the_primary() {
+    let (cluster, environment) = prepared();
+    let primary = cluster.primary().url();
+    // In other words than the primary's own.
+    let url = primary.replace("127.0.0.1", "localhost");
+    assert_ne!(url, primary);
+    let urls = format!("{url},{}", cluster.replica(1).url());
+    let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+    assert_eq!(report.failures(), ["replica-1 is a replica"]);
+    let fix = report.fix("replica-1 is a replica");
+    assert_eq!(fix, "correct its URL in DATABASE_REPLICA_URLS");
+}
+
+#[test]
+fn a_promoted_replica_is_never_to_be_built_again() {
+    let (cluster, environment) = prepared();
+    cluster.replica(0).promote().unwrap();
+    let check = "replica-1 is a replica";
+    let report = Report::of(&environment);
+    assert_eq!(report.failures(), [check]);
+    let port = cluster.replica(0).port();
+    let lead = format!("let DATABASE_PRIMARY_URL lead to it, 127.0.0.1:{port}");
+    assert_eq!(report.fix(check), format!("it was promoted: {lead}"));
+    // Now it is the only one that works.
+    cluster.primary().freeze().unwrap();
+    let report = Report::of(&environment);
+    cluster.primary().thaw().unwrap();
+    assert_eq!(report.failures(), ["primary answers", check]);
+    assert_eq!(report.fix(check), format!("if it was promoted, {lead}"));
 }
 
 #[test]
@@ -214,4 +249,67 @@ fn a_role_that_sees_too_little() {
     }
     cluster.wait_replayed().unwrap();
     Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_replica_that_follows_a_promoted_one_and_not_the_configured_primary() {
+    let (cluster, environment) = prepared();
+    cluster.replica(0).promote().unwrap();
+    cluster.replica(1).follow(cluster.replica(0)).unwrap();
+    let update = "update album set title = 'of the new primary' where id = 1";
+    cluster.replica(0).run_sql("app", update).unwrap();
+    let urls = cluster.replica(1).url();
+    let environment = with(&environment, "DATABASE_REPLICA_URLS", &urls);
+    let check = "replica-1 has the primary's data";
+    let report = eventually("it streams on the new timeline", || {
+        let report = Report::of(&environment);
+        (report.failures() == [check]).then_some(report)
+    });
+    let detail = report.detail(check);
+    assert_eq!(detail, "it is on timeline 2, the primary on 1");
+    let fix = report.fix(check);
+    assert!(fix.contains("let DATABASE_PRIMARY_URL lead to"), "{fix}");
+    // Nothing is read from it, and nothing of it is compared with the primary.
+    let undecided = ["has a slot", "streams", "replays", "answers reads"];
+    let undecided = undecided.map(|check| format!("replica-1 {check}"));
+    assert_eq!(report.complaints()[1..], undecided);
+    let environment = with(
+        &environment,
+        "DATABASE_PRIMARY_URL",
+        &cluster.replica(0).url(),
+    );
+    Report::eventually_passes(&environment);
+}
+
+#[test]
+fn a_replica_of_a_copy_that_has_gone_on() {
+    let (one, environment) = prepared();
+    let (other, _) = prepared();
+    let system = "select system_identifier from pg_control_system()";
+    let [own, its] = [&one, &other].map(|cluster| cluster.primary().run_sql("app", system));
+    assert_eq!(own.unwrap(), its.unwrap(), "else it is another cluster");
+    let fill = "create table fill as select generate_series(1, 10000) as number";
+    other.primary().run_sql("app", fill).unwrap();
+    other.wait_replayed().unwrap();
+    let urls = other.replica(0).url();
+    let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+    let check = "replica-1 has the primary's data";
+    assert_eq!(report.failures(), [check]);
+    let detail = report.detail(check);
+    assert!(detail.ends_with("it has another history"), "{detail}");
+}
+
+#[test]
+fn a_replica_that_is_configured_twice() {
+    let (cluster, environment) = prepared();
+    let url = cluster.replica(0).url();
+    let other = url.replace("127.0.0.1", "localhost");
+    assert_ne!(other, url);
+    for second in [&url, &other] {
+        let urls = format!("{url},{second}");
+        let report = Report::of(&with(&environment, "DATABASE_REPLICA_URLS", &urls));
+        let check = "replica-2 is a replica";
+        assert_eq!(report.complaints(), [check]);
+        assert_eq!(report.detail(check), "it is the same server as replica-1");
+    }
 }

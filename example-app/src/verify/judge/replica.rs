@@ -2,9 +2,9 @@
 
 use super::Outcome::{NotChecked, Pass};
 use super::{
-    Check, Outcome, check, fail, has_all, is_of_one_cluster, is_primary_node, library, silence,
+    Check, Outcome, Strange, are_one_server, check, fail, has_all, library, silence, strange,
 };
-use crate::lag::question::{Receiver, Replay, Role};
+use crate::lag::question::{Receiver, Replay, Role, Written};
 use crate::verify::facts::{Facts, Node, Primary, Reads, Replica};
 use crate::verify::fix;
 use crate::verify::look::CATCH_UP;
@@ -23,17 +23,18 @@ pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Chec
     };
     let primary = &facts.primary;
     vec![
-        check(&replica.name, "is a replica", is_replica(replica, primary)),
-        decide("has the primary's data", &|node, _| belongs(node, primary)),
+        check(&replica.name, "is a replica", is_replica(replica, facts)),
+        decide("has the primary's data", &|node, _| {
+            belongs(replica, node, primary)
+        }),
         decide("has a slot", &|node, replay| {
-            of_one_cluster(node, primary)
-                .unwrap_or_else(|| has_slot(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| has_slot(replica, node, replay, facts))
         }),
         decide("streams", &|node, replay| {
-            of_one_cluster(node, primary).unwrap_or_else(|| streams(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| streams(replica, node, replay, primary))
         }),
         decide("replays", &|node, replay| {
-            of_one_cluster(node, primary).unwrap_or_else(|| replays(replica, node, replay, primary))
+            of_another(node, primary).unwrap_or_else(|| replays(replica, node, replay, primary))
         }),
         decide("has the tables", &|node, replay| {
             has_tables(replica, node, replay, primary, versions)
@@ -42,20 +43,86 @@ pub fn checks(replica: &Replica, facts: &Facts, versions: &[String]) -> Vec<Chec
     ]
 }
 
-/// What two clusters do says nothing about each other.
-fn of_one_cluster(node: &Node, primary: &Primary) -> Option<Outcome> {
-    let stranger = primary.node.is_ok() && !is_of_one_cluster(node, primary);
-    stranger.then(|| NotChecked("it is of another cluster".to_owned()))
+/// What two histories say of positions and slots means nothing to each other.
+fn of_another(node: &Node, primary: &Primary) -> Option<Outcome> {
+    let why = match strange(node, primary)? {
+        Strange::System { .. } => "it is of another cluster",
+        Strange::Timeline { .. } | Strange::Ahead { .. } => "it has another history",
+    };
+    Some(NotChecked(why.to_owned()))
 }
 
-fn is_replica(replica: &Replica, primary: &Primary) -> Outcome {
+fn is_replica(replica: &Replica, facts: &Facts) -> Outcome {
     match &replica.node {
         Err(_) => NotChecked(format!("{} does not answer", replica.name)),
-        Ok(node) if is_primary_node(node) => {
-            let slot = slot_for(replica);
-            fail("it takes writes", fix::rebuild(&primary.address, &slot))
-        }
-        Ok(_) => Pass("it is in recovery".to_owned()),
+        Ok(node) => match &node.answer.role {
+            Role::Primary(written) => takes_writes(replica, node, written, &facts.primary),
+            Role::Replica(_) => match same_server(replica, node, &facts.replicas) {
+                Some(other) => fail(
+                    format!("it is the same server as {other}"),
+                    fix::correct_url(),
+                ),
+                None => Pass("it is in recovery".to_owned()),
+            },
+        },
+    }
+}
+
+/// The first replica that is the same server, if it is not this one.
+fn same_server<'r>(replica: &Replica, node: &Node, replicas: &'r [Replica]) -> Option<&'r str> {
+    let others = replicas
+        .iter()
+        .take_while(|other| other.name != replica.name);
+    let mut same = others.filter(|other| {
+        let other_node = other.node.as_ref();
+        other.address == replica.address
+            || other_node.is_ok_and(|other| are_one_server(node, other))
+    });
+    same.next().map(|other| other.name.as_str())
+}
+
+/// The replica before this one that uses its slot, on a server of its own.
+fn sharer<'r>(replica: &Replica, node: &Node, replicas: &'r [Replica]) -> Option<&'r str> {
+    let others = replicas
+        .iter()
+        .take_while(|other| other.name != replica.name);
+    let mut sharers = others.filter(|other| {
+        let other = other.node.as_ref();
+        other.is_ok_and(|other| other.slot == node.slot && !are_one_server(node, other))
+    });
+    sharers.next().map(|other| other.name.as_str())
+}
+
+/// It may be the one that all should write to. Only what is surely behind may be built again.
+fn takes_writes(replica: &Replica, node: &Node, own: &Written, primary: &Primary) -> Outcome {
+    let Ok(primary_node) = &primary.node else {
+        return fail(
+            "it takes writes, and the primary does not answer",
+            format!("if it was promoted, {}", fix::lead_to(&replica.address)),
+        );
+    };
+    if are_one_server(node, primary_node) {
+        return fail("it is the primary", fix::correct_url());
+    }
+    if node.answer.system != primary_node.answer.system {
+        return fail("it takes writes, in another cluster", fix::correct_url());
+    }
+    match &primary_node.answer.role {
+        Role::Replica(_) => fail(
+            "it takes writes, and the primary does not",
+            fix::lead_to(&replica.address),
+        ),
+        Role::Primary(its) if own.timeline > its.timeline => fail(
+            format!(
+                "it takes writes on timeline {}, the primary on {}",
+                own.timeline, its.timeline
+            ),
+            format!("it was promoted: {}", fix::lead_to(&replica.address)),
+        ),
+        Role::Primary(_) => fail(
+            "it takes writes",
+            fix::rebuild(&primary.address, &slot_for(replica)),
+        ),
     }
 }
 
@@ -64,23 +131,39 @@ fn slot_for(replica: &Replica) -> String {
     replica.name.replace('-', "_")
 }
 
-fn belongs(node: &Node, primary: &Primary) -> Outcome {
+fn belongs(replica: &Replica, node: &Node, primary: &Primary) -> Outcome {
     let Ok(primary_node) = &primary.node else {
         return NotChecked("the primary does not answer".to_owned());
     };
-    let (own, its) = (node.answer.system, primary_node.answer.system);
-    if own == its {
-        Pass(format!("system {}", own.cast_unsigned()))
-    } else {
-        let (own, its) = (own.cast_unsigned(), its.cast_unsigned());
-        fail(
-            format!("it is of another cluster, system {own}; the primary's is {its}"),
-            "correct its URL in DATABASE_REPLICA_URLS".to_owned(),
-        )
+    match strange(node, primary) {
+        None => Pass(format!(
+            "system {}",
+            primary_node.answer.system.cast_unsigned()
+        )),
+        Some(Strange::System { own, its }) => {
+            let (own, its) = (own.cast_unsigned(), its.cast_unsigned());
+            fail(
+                format!("it is of another cluster, system {own}; the primary's is {its}"),
+                fix::correct_url(),
+            )
+        }
+        Some(Strange::Timeline { own, its }) => fail(
+            format!("it is on timeline {own}, the primary on {its}"),
+            if own > its {
+                fix::lead_to_promoted()
+            } else {
+                fix::follow(&replica.name, &replica.address, &primary.address)
+            },
+        ),
+        Some(Strange::Ahead { own, its }) => fail(
+            format!("it is at {own}, and the primary later at {its}: it has another history"),
+            fix::find_out(),
+        ),
     }
 }
 
-fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) -> Outcome {
+fn has_slot(replica: &Replica, node: &Node, replay: &Replay, facts: &Facts) -> Outcome {
+    let primary = &facts.primary;
     if let Some(silence) = silence(primary) {
         return NotChecked(silence.to_owned());
     }
@@ -90,6 +173,12 @@ fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) 
             fix::use_slot(&primary.address, &replica.address, &slot_for(replica)),
         );
     };
+    if let Some(other) = sharer(replica, node, &facts.replicas) {
+        return fail(
+            format!("`{slot}` is what {other} uses, and one slot serves one replica"),
+            fix::use_slot(&primary.address, &replica.address, &slot_for(replica)),
+        );
+    }
     let stream = || fix::stream(&replica.name, &replica.address, node, primary);
     match fix::find(&primary.slots, slot) {
         None => fail(format!("the primary has no slot `{slot}`"), stream()),
@@ -98,8 +187,11 @@ fn has_slot(replica: &Replica, node: &Node, replay: &Replay, primary: &Primary) 
             stream(),
         ),
         Some(found) if found.active => Pass(format!("`{slot}` is active")),
-        // It has come back since the primary was asked.
-        Some(_) if replay.receiver == Receiver::Streaming => Pass(format!("`{slot}`")),
+        // The primary was asked after the replica.
+        Some(_) if replay.receiver == Receiver::Streaming => fail(
+            format!("nobody uses `{slot}` on the primary: it streams from another server"),
+            fix::follow(&replica.name, &replica.address, &primary.address),
+        ),
         Some(_) => fail(format!("nobody uses `{slot}` on the primary"), stream()),
     }
 }

@@ -13,6 +13,7 @@ fn node(role: Role) -> Node {
             system: 7,
             role,
         },
+        started: 0,
         database: "app".to_owned(),
         slot: Some("replica_1".to_owned()),
         has_upstream: Some(true),
@@ -29,14 +30,18 @@ fn address(port: &str) -> Address {
     }
 }
 
-/// A primary, one replica, and Redis, as they should be.
-fn sound() -> Facts {
-    let written = Written {
-        timeline: 1,
+fn written(timeline: u32) -> Written {
+    Written {
+        timeline,
         inserted: Lsn(0x500),
         flushed: Lsn(0x500),
         page: 8192,
-    };
+    }
+}
+
+/// A primary, one replica, and Redis, as they should be.
+fn sound() -> Facts {
+    let written = written(1);
     let replay = Replay {
         timeline: 1,
         received: Some(Lsn(0x500)),
@@ -65,11 +70,15 @@ fn sound() -> Facts {
                 is_lost: false,
             }],
             moment: Some(Lsn(0x500)),
+            afterwards: Some(Lsn(0x500)),
         },
         replicas: vec![Replica {
             name: "replica-1".to_owned(),
             address: address("2"),
-            node: Ok(node(Role::Replica(replay))),
+            node: Ok(Node {
+                started: 1,
+                ..node(Role::Replica(replay))
+            }),
         }],
         redis: Redis::Answers(address("3")),
         library: Some(Ok(Library {
@@ -88,6 +97,37 @@ fn replay(facts: &mut Facts) -> &mut Replay {
         Role::Replica(replay) => replay,
         Role::Primary(_) => panic!("it is a replica"),
     }
+}
+
+/// What else is not decided of a replica that takes writes.
+fn takes_writes(facts: &mut Facts, timeline: u32) {
+    replica(facts).answer.role = Role::Primary(written(timeline));
+    library(facts).reads.clear();
+}
+
+/// A second replica, as sound as the first: on this port, started at this time, with this slot.
+fn add(facts: &mut Facts, port: &str, started: i64, slot: &str) {
+    let first = facts.replicas[0].node.clone().unwrap();
+    facts.replicas.push(Replica {
+        name: "replica-2".to_owned(),
+        address: address(port),
+        node: Ok(Node {
+            started,
+            slot: Some(slot.to_owned()),
+            ..first
+        }),
+    });
+    facts.primary.slots.push(Slot {
+        name: "replica_2".to_owned(),
+        active: true,
+        is_lost: false,
+    });
+    library(facts).reads.push(Reads {
+        replica: "replica-2".to_owned(),
+        answered: 4,
+        of: 8,
+        error: None,
+    });
 }
 
 fn library(facts: &mut Facts) -> &mut Library {
@@ -115,6 +155,20 @@ fn servers_as_they_should_be_pass_all_checks() {
 
 /// What is wrong, and each check that does not pass with a word of what it says.
 type Case = (fn(&mut Facts), &'static [(&'static str, &'static str)]);
+
+macro_rules! writing {
+    ($said:literal) => {
+        [
+            ("replica-1 is a replica", $said),
+            ("replica-1 has the primary's data", "is a primary"),
+            ("replica-1 has a slot", "is a primary"),
+            ("replica-1 streams", "is a primary"),
+            ("replica-1 replays", "is a primary"),
+            ("replica-1 has the tables", "is a primary"),
+            ("replica-1 answers reads", "is a primary"),
+        ]
+    };
+}
 
 /// Of nodes, and what is between them.
 #[rustfmt::skip]
@@ -148,7 +202,31 @@ const STREAMING: &[Case] = &[
     (|facts| replica(facts).slot = None, &[
         ("replica-1 has a slot", "primary_slot_name = 'replica_1'"),
     ]),
-    (|facts| facts.primary.slots[0].active = false, &[]),
+    (|facts| replay(facts).timeline = 2, &[
+        ("replica-1 has the primary's data", "it is on timeline 2, the primary on 1 => it follows one that was promoted: let DATABASE_PRIMARY_URL lead"),
+        ("replica-1 has a slot", "not checked: it has another history"),
+        ("replica-1 streams", "not checked: it has another history"),
+        ("replica-1 replays", "not checked: it has another history"),
+    ]),
+    (|facts| { facts.primary.node = Ok(node(Role::Primary(written(2)))); }, &[
+        ("replica-1 has the primary's data", "it is on timeline 1, the primary on 2 => psql -h db -p 2 -U postgres -d postgres -c \"ALTER SYSTEM SET primary_conninfo = 'host=db port=1 "),
+        ("replica-1 has a slot", "not checked: it has another history"),
+        ("replica-1 streams", "not checked: it has another history"),
+        ("replica-1 replays", "not checked: it has another history"),
+    ]),
+    // Without a walreceiver its timeline may be one of long ago.
+    (|facts| { replay(facts).timeline = 2; replay(facts).receiver = Receiver::None; }, &[
+        ("replica-1 streams", "it has no walreceiver"),
+    ]),
+    (|facts| facts.primary.afterwards = Some(Lsn(0x4FF)), &[
+        ("replica-1 has the primary's data", "it is at 0/500, and the primary later at 0/4FF: it has another history => find out which"),
+        ("replica-1 has a slot", "not checked: it has another history"),
+        ("replica-1 streams", "not checked: it has another history"),
+        ("replica-1 replays", "not checked: it has another history"),
+    ]),
+    (|facts| facts.primary.slots[0].active = false, &[
+        ("replica-1 has a slot", "nobody uses `replica_1` on the primary: it streams from another server => psql -h db -p 2 "),
+    ]),
     (|facts| { facts.primary.slots[0].active = false; replay(facts).receiver = Receiver::None; }, &[
         ("replica-1 has a slot", "nobody uses `replica_1` on the primary => its log says why"),
         ("replica-1 streams", "it has no walreceiver => its log says why"),
@@ -156,6 +234,64 @@ const STREAMING: &[Case] = &[
     (|facts| { facts.primary.slots[0].is_lost = true; replay(facts).receiver = Receiver::None; }, &[
         ("replica-1 has a slot", "thrown away what `replica_1` needs => make it a replica"),
         ("replica-1 streams", "pg_basebackup -h db -p 1 -U replicator -R -S replica_1"),
+    ]),
+];
+
+/// Of a replica that takes writes. Whose it is decides what to do; no advice destroys a primary.
+#[rustfmt::skip]
+const WRITING: &[Case] = &[
+    (|facts| { takes_writes(facts, 1); replica(facts).started = 0; }, &writing!(
+        "it is the primary => correct its URL in DATABASE_REPLICA_URLS"
+    )),
+    (|facts| takes_writes(facts, 2), &writing!(
+        "it takes writes on timeline 2, the primary on 1 => it was promoted: let DATABASE_PRIMARY_URL lead to it"
+    )),
+    (|facts| takes_writes(facts, 1), &writing!(
+        "it takes writes => make it a replica of the primary, which deletes what is on it now: pg_basebackup"
+    )),
+    (|facts| { takes_writes(facts, 1); replica(facts).answer.system = 8; }, &writing!(
+        "it takes writes, in another cluster => correct its URL in DATABASE_REPLICA_URLS"
+    )),
+    (|facts| { takes_writes(facts, 1); facts.primary.node = Err("gone".to_owned()); facts.library = None; }, &[
+        ("primary answers", "db:1: gone => start it"),
+        ("primary is a primary", "not checked: it does not answer"),
+        ("primary has the tables", "not checked: it does not answer"),
+        ("replica-1 is a replica", "the primary does not answer => if it was promoted, let DATABASE_PRIMARY_URL lead to it"),
+        ("replica-1 has the primary's data", "not checked: replica-1 is a primary"),
+        ("replica-1 has a slot", "not checked: replica-1 is a primary"),
+        ("replica-1 streams", "not checked: replica-1 is a primary"),
+        ("replica-1 replays", "not checked: replica-1 is a primary"),
+        ("replica-1 has the tables", "not checked: replica-1 is a primary"),
+        ("replica-1 answers reads", "not checked: replica-1 is a primary"),
+        ("redis shares what is cached", "not checked: the primary does not answer"),
+    ]),
+];
+
+/// Of two replicas.
+#[rustfmt::skip]
+const TWICE: &[Case] = &[
+    (|facts| add(facts, "4", 2, "replica_2"), &[]),
+    (|facts| add(facts, "2", 1, "replica_1"), &[
+        ("replica-2 is a replica", "it is the same server as replica-1 => correct its URL in DATABASE_REPLICA_URLS"),
+    ]),
+    // By another name of its host.
+    (|facts| add(facts, "4", 1, "replica_1"), &[
+        ("replica-2 is a replica", "it is the same server as replica-1"),
+    ]),
+    // It does not always answer.
+    (|facts| { add(facts, "2", 1, "replica_1"); facts.replicas[0].node = Err("gone".to_owned()); }, &[
+        ("replica-1 answers", "gone"),
+        ("replica-1 is a replica", "not checked"),
+        ("replica-1 has the primary's data", "not checked"),
+        ("replica-1 has a slot", "not checked"),
+        ("replica-1 streams", "not checked"),
+        ("replica-1 replays", "not checked"),
+        ("replica-1 has the tables", "not checked"),
+        ("replica-1 answers reads", "not checked"),
+        ("replica-2 is a replica", "it is the same server as replica-1"),
+    ]),
+    (|facts| add(facts, "4", 2, "replica_1"), &[
+        ("replica-2 has a slot", "`replica_1` is what replica-1 uses, and one slot serves one replica => psql -h db -p 1 "),
     ]),
 ];
 
@@ -226,7 +362,7 @@ const READING: &[Case] = &[
 
 #[test]
 fn each_fault_is_found_by_its_checks_and_by_no_other() {
-    let cases = [STREAMING, REPLAYING, READING].concat();
+    let cases = [STREAMING, WRITING, TWICE, REPLAYING, READING].concat();
     for (at, (break_it, expected)) in cases.into_iter().enumerate() {
         let mut facts = sound();
         break_it(&mut facts);
