@@ -203,7 +203,12 @@ fn library(facts: &Facts) -> Result<&Library, Outcome> {
         }
         None => {
             let silence = silence(&facts.primary);
-            let silence = silence.unwrap_or("the primary does not have the tables");
+            let silence = silence.unwrap_or(match &facts.primary.node {
+                Ok(node) if !node.unreadable_tables.is_empty() => {
+                    "the primary's tables may not be read"
+                }
+                _ => "the primary does not have the tables",
+            });
             Err(NotChecked(silence.to_owned()))
         }
     }

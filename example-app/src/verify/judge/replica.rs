@@ -267,7 +267,12 @@ fn has_tables(
         );
     }
     if super::lacks(primary_node, versions).is_some() {
-        return NotChecked("the primary has no such tables either".to_owned());
+        let why = if primary_node.unreadable_tables.is_empty() {
+            "the primary has no such tables either"
+        } else {
+            "its tables may not be read on the primary either"
+        };
+        return NotChecked(why.to_owned());
     }
     let fix = if !node.unreadable_tables.is_empty() {
         fix::let_read(&primary.address, node)

@@ -267,6 +267,21 @@ const WRITING: &[Case] = &[
     ]),
 ];
 
+/// Of a role that may read nothing anywhere.
+#[rustfmt::skip]
+const UNREADABLE: &[Case] = &[
+    (|facts| {
+        facts.primary.node.as_mut().unwrap().unreadable_tables.push("song".to_owned());
+        replica(facts).unreadable_tables.push("song".to_owned());
+        facts.library = None;
+    }, &[
+        ("primary has the tables", "`app` may not read song => psql -h db -p 1"),
+        ("replica-1 has the tables", "not checked: its tables may not be read on the primary either"),
+        ("replica-1 answers reads", "not checked: the primary's tables may not be read"),
+        ("redis shares what is cached", "not checked: the primary's tables may not be read"),
+    ]),
+];
+
 /// Of two replicas.
 #[rustfmt::skip]
 const TWICE: &[Case] = &[
@@ -362,7 +377,7 @@ const READING: &[Case] = &[
 
 #[test]
 fn each_fault_is_found_by_its_checks_and_by_no_other() {
-    let cases = [STREAMING, WRITING, TWICE, REPLAYING, READING].concat();
+    let cases = [STREAMING, WRITING, TWICE, UNREADABLE, REPLAYING, READING].concat();
     for (at, (break_it, expected)) in cases.into_iter().enumerate() {
         let mut facts = sound();
         break_it(&mut facts);
