@@ -186,7 +186,7 @@ fn a_replica_that_lost_its_data_takes_a_new_base_backup() {
         .args(["volume", "rm", &volume])
         .output();
     assert!(removed.unwrap().status.success());
-    run(&["up", "--detach", "replica-1"]);
+    run(&["up"]);
     streams_again(&cluster, cluster.replica(0));
 }
 
