@@ -147,6 +147,6 @@ pub(crate) fn url(role: &str, port: u16, database: &str) -> String {
 }
 
 /// A path as a string of a PostgreSQL configuration file.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', "''"))
 }

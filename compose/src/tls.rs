@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use crate::account::Account;
+use crate::configuration::quoted;
 use crate::error::Result;
 use crate::files;
 
@@ -96,8 +97,7 @@ impl Installed {
     pub(crate) fn postgres(&self) -> String {
         let mut text = String::from("ssl = on\n");
         let mut say = |name: &str, path: &Path| {
-            let path = path.to_string_lossy().replace('\'', "''");
-            let _ = writeln!(text, "{name} = '{path}'");
+            let _ = writeln!(text, "{name} = {}", quoted(path));
         };
         say("ssl_cert_file", &self.certificate);
         say("ssl_key_file", &self.key);

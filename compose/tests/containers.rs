@@ -99,6 +99,29 @@ fn streams_again(cluster: &Cluster, replica: &Node) {
     cluster.wait_replayed().unwrap();
 }
 
+/// Removes a replica with its data, and starts it anew.
+#[track_caller]
+fn lose_and_bring_back(cluster: &Cluster, replica: &Node) {
+    run(&["rm", "--stop", "--force", replica.name()]);
+    let project = env::var("COMPOSE_PROJECT_NAME").unwrap();
+    let volume = format!("{project}_{}", replica.name());
+    let removed = Command::new("docker")
+        .args(["volume", "rm", &volume])
+        .output();
+    assert!(removed.unwrap().status.success());
+    run(&["up"]);
+    streams_again(cluster, replica);
+}
+
+/// Takes a base backup. Its time is the next whole second, and what is restored must be later.
+#[track_caller]
+fn back_up(primary: &Node) {
+    run(&["backup"]);
+    let now = || sql(primary, "select date_trunc('second', clock_timestamp())");
+    let ended = now();
+    eventually("a second has passed", || now() > ended);
+}
+
 #[test]
 fn each_replica_streams_through_a_slot_of_its_own() {
     let Some(cluster) = cluster() else { return };
@@ -179,15 +202,7 @@ fn a_replica_whose_wal_is_gone_from_the_primary_recovers_from_the_archive() {
 #[test]
 fn a_replica_that_lost_its_data_takes_a_new_base_backup() {
     let Some(cluster) = cluster() else { return };
-    let project = env::var("COMPOSE_PROJECT_NAME").unwrap();
-    run(&["rm", "--stop", "--force", "replica-1"]);
-    let volume = format!("{project}_replica-1");
-    let removed = Command::new("docker")
-        .args(["volume", "rm", &volume])
-        .output();
-    assert!(removed.unwrap().status.success());
-    run(&["up"]);
-    streams_again(&cluster, cluster.replica(0));
+    lose_and_bring_back(&cluster, cluster.replica(0));
 }
 
 #[test]
@@ -196,11 +211,7 @@ fn a_point_in_time_is_restored_beside_the_primary() {
     let primary = cluster.primary();
     sql(primary, "create table restored (what text)");
     sql(primary, "insert into restored values ('before the backup')");
-    run(&["backup"]);
-    // A backup's time is the next whole second, and what is restored must be later.
-    let now = || sql(primary, "select date_trunc('second', clock_timestamp())");
-    let ended = now();
-    eventually("a second has passed", || now() > ended);
+    back_up(primary);
     sql(primary, "insert into restored values ('after it')");
     let then = sql(primary, "select clock_timestamp()");
     sql(primary, "delete from restored");
@@ -240,10 +251,7 @@ fn a_point_in_time_is_restored_beside_the_primary() {
 fn the_last_commit_of_an_idle_primary_is_restored_even_when_the_primary_is_lost() {
     let Some(cluster) = cluster() else { return };
     let primary = cluster.primary();
-    run(&["backup"]);
-    let now = || sql(primary, "select date_trunc('second', clock_timestamp())");
-    let ended = now();
-    eventually("a second has passed", || now() > ended);
+    back_up(primary);
     sql(primary, "create table last_one (i int)");
     sql(primary, "insert into last_one values (1)");
     let then = sql(primary, "select clock_timestamp()");
@@ -263,7 +271,6 @@ fn the_last_commit_of_an_idle_primary_is_restored_even_when_the_primary_is_lost(
 #[test]
 fn a_promoted_replica_does_not_lead_the_other_away_from_its_primary() {
     let Some(cluster) = cluster() else { return };
-    let project = env::var("COMPOSE_PROJECT_NAME").unwrap();
     let promoted = "select pg_promote()";
     assert_eq!(sql(cluster.replica(1), promoted), "t");
     sql(cluster.replica(1), "select pg_switch_wal()");
@@ -282,14 +289,7 @@ fn a_promoted_replica_does_not_lead_the_other_away_from_its_primary() {
     streams_again(&cluster, cluster.replica(0));
 
     // Back to what it was.
-    run(&["rm", "--stop", "--force", "replica-2"]);
-    let volume = format!("{project}_replica-2");
-    let removed = Command::new("docker")
-        .args(["volume", "rm", &volume])
-        .output();
-    assert!(removed.unwrap().status.success());
-    run(&["up"]);
-    streams_again(&cluster, cluster.replica(1));
+    lose_and_bring_back(&cluster, cluster.replica(1));
 }
 
 #[test]

@@ -108,14 +108,18 @@ impl Servers {
         if !self.are_embedded() {
             return Ok(Builder::from_env()?.settings(settings).connect().await?);
         }
-        let mut builder = Manifold::builder().primary(&self.primary);
-        for url in &self.replicas {
-            builder = builder.replica(url);
-        }
-        if let Some(url) = &self.redis {
-            builder = builder.redis(url);
-        }
+        let builder = self.builder(self.replicas.iter().map(String::as_str));
         Ok(builder.settings(settings).connect().await?)
+    }
+
+    /// A manifold in front of the primary, Redis and these replicas.
+    pub fn builder<'r>(&self, replicas: impl IntoIterator<Item = &'r str>) -> Builder {
+        let primary = Manifold::builder().primary(&self.primary);
+        let builder = replicas.into_iter().fold(primary, Builder::replica);
+        match &self.redis {
+            Some(url) => builder.redis(url),
+            None => builder,
+        }
     }
 }
 

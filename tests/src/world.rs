@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use diesel_manifold::{Builder, Manifold, Settings};
+use diesel_manifold::{Builder, Clock, Manifold, Settings};
 use manifold_compose::{Cluster, Node};
 
 use crate::shop;
@@ -132,6 +132,12 @@ impl World {
     /// A manifold on the whole cluster.
     pub async fn manifold(&self) -> Manifold {
         self.builder().connect().await.expect("a manifold")
+    }
+
+    /// A shop on the whole cluster, whose time a test steps.
+    pub async fn shop_at(&self, clock: &Clock) -> Shop {
+        let builder = self.builder().clock(clock.clone());
+        Shop::new(builder.connect().await.expect("a manifold"))
     }
 
     /// A shop on the whole cluster. Two of them are like two processes: they share the database and

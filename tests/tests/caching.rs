@@ -37,14 +37,7 @@ async fn a_write_drops_the_answer_in_both_processes_sooner_or_later() {
     let world = World::new();
     let clock = Clock::new();
     let one = world.shop().await;
-    let other = Shop::new(
-        world
-            .builder()
-            .clock(clock.clone())
-            .connect()
-            .await
-            .unwrap(),
-    );
+    let other = world.shop_at(&clock).await;
     assert_eq!(title(&one, 1).await, "Kind of Blue");
     assert_eq!(title(&other, 1).await, "Kind of Blue");
     one.rename(1, "Milestones").await.unwrap();
@@ -282,14 +275,7 @@ async fn a_read_inside_a_transaction_goes_past_the_cache() {
 async fn an_answer_is_kept_no_longer_than_its_time_to_live() {
     let world = World::new();
     let clock = Clock::new();
-    let shop = Shop::new(
-        world
-            .builder()
-            .clock(clock.clone())
-            .connect()
-            .await
-            .unwrap(),
-    );
+    let shop = world.shop_at(&clock).await;
     source(&shop, 1).await;
     clock.step(Duration::from_secs(11));
     assert_eq!(source(&shop, 1).await, "l2", "L1 has its own, shorter time");

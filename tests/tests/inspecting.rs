@@ -161,10 +161,7 @@ async fn what_somebody_else_wrote_into_our_names_neither_fails_nor_steers_a_term
 async fn peeking_shows_the_value_and_fills_nothing() {
     let world = World::new();
     let clock = Clock::new();
-    let (one, other) = (world.shop().await, {
-        let builder = world.builder().clock(clock.clone());
-        Shop::new(builder.connect().await.unwrap())
-    });
+    let (one, other) = (world.shop().await, world.shop_at(&clock).await);
     let cache = other.db().shared_cache().await.unwrap();
     let peek = async || {
         cache
@@ -255,14 +252,7 @@ async fn clearing_empties_this_process_and_another_ones_l1_for_no_longer_than_it
     let world = World::new();
     let clock = Clock::new();
     let here = world.shop().await;
-    let there = Shop::new(
-        world
-            .builder()
-            .clock(clock.clone())
-            .connect()
-            .await
-            .unwrap(),
-    );
+    let there = world.shop_at(&clock).await;
     for id in [1, 2] {
         source(&here, id).await;
         source(&there, id).await;

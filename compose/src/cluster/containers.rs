@@ -9,13 +9,15 @@ use crate::site::Site;
 
 use super::Cluster;
 
-/// The variables of `compose.yaml`, and its defaults.
-const PRIMARY: (&str, u16) = ("PRIMARY_PORT", 5432);
-const REPLICAS: [(&str, &str, u16); 2] = [
-    ("replica-1", "REPLICA_1_PORT", 5433),
-    ("replica-2", "REPLICA_2_PORT", 5434),
+/// A variable of `compose.yaml`, and its default there.
+type Variable = (&'static str, u16);
+
+const PRIMARY: Variable = ("PRIMARY_PORT", 5432);
+const REPLICAS: [(&str, Variable); 2] = [
+    ("replica-1", ("REPLICA_1_PORT", 5433)),
+    ("replica-2", ("REPLICA_2_PORT", 5434)),
 ];
-const REDIS: (&str, u16) = ("REDIS_PORT", 6379);
+const REDIS: Variable = ("REDIS_PORT", 6379);
 
 impl Cluster {
     /// The cluster that `compose.yaml` started, with its own passwords, on 127.0.0.1 and the ports that its variables name.
@@ -29,16 +31,18 @@ impl Cluster {
     /// node does not answer, [`crate::Error::is_timed_out`] if the replicas do not stream.
     pub fn in_containers() -> Result<Self> {
         let site = Site::open(Postgres::find()?, None, None)?;
-        let port = port(PRIMARY.0, PRIMARY.1)?;
-        let primary = Node::elsewhere(&site, "primary", DATABASE, port, Upstream::Nobody);
-        let upstream = Upstream::Following(primary.port());
-        let replicas = REPLICAS.into_iter().map(|(name, variable, usual)| {
-            let port = self::port(variable, usual)?;
+        let elsewhere = |name, variable, upstream| {
+            let port = port(variable)?;
             Ok(Node::elsewhere(&site, name, DATABASE, port, upstream))
-        });
+        };
+        let primary = elsewhere("primary", PRIMARY, Upstream::Nobody)?;
+        let upstream = Upstream::Following(primary.port());
+        let replicas = REPLICAS
+            .into_iter()
+            .map(|(name, variable)| elsewhere(name, variable, upstream));
         let cluster = Self {
             replicas: replicas.collect::<Result<_>>()?,
-            redis: Some(Redis::elsewhere(&site, self::port(REDIS.0, REDIS.1)?)),
+            redis: Some(Redis::elsewhere(&site, port(REDIS)?)),
             primary,
             site,
         };
@@ -47,7 +51,7 @@ impl Cluster {
     }
 }
 
-fn port(variable: &'static str, usual: u16) -> Result<u16> {
+fn port((variable, usual): Variable) -> Result<u16> {
     match std::env::var(variable) {
         Ok(said) if !said.is_empty() => said.parse().map_err(|_| {
             let (what, rule) = (variable, "it must be a port's number");

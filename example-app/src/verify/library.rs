@@ -42,18 +42,13 @@ async fn connect(
     settings.balance = Balance::RoundRobin;
     // We ask how Redis is set up, not how fast it is.
     settings.cache.operation_timeout = PATIENCE;
-    let mut builder = Manifold::builder()
-        .primary(&servers.primary)
+    let builder = servers.builder(replicas.iter().map(|(_, url)| *url));
+    builder
         // The same as the application's: what we read there is what it reads.
         .namespace(std::env::var("MANIFOLD_NAMESPACE").unwrap_or_default())
-        .settings(settings);
-    for (_, url) in replicas {
-        builder = builder.replica(*url);
-    }
-    if let Some(url) = &servers.redis {
-        builder = builder.redis(url);
-    }
-    builder.connect().await
+        .settings(settings)
+        .connect()
+        .await
 }
 
 async fn reads(manifold: &Manifold, replicas: &[(&str, &str)]) -> Vec<Reads> {

@@ -36,7 +36,8 @@ pub fn fails(arguments: &[&str], environment: &[(String, String)]) -> String {
     stderr
 }
 
-fn texts(output: &Output) -> (String, String) {
+/// What it printed, and what it said.
+pub fn texts(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
 }

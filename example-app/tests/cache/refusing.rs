@@ -1,6 +1,5 @@
 //! When there is nothing to look at, or nobody to look.
 
-use std::io::Read;
 use std::net::TcpListener;
 use std::process::Stdio;
 
@@ -8,7 +7,7 @@ use manifold_compose::Cluster;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::app::{App, environment};
-use crate::command::{album, command, fails, succeeds};
+use crate::command::{album, command, fails, succeeds, texts};
 
 const EACH: [&[&str]; 5] = [
     &["ls"],
@@ -72,14 +71,8 @@ fn a_reader_who_has_read_enough_is_no_failure() {
             .spawn()
             .unwrap();
         drop(child.stdout.take());
-        let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        assert!(child.wait().unwrap().success(), "{said}");
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", texts(&ended).1);
     }
     // It was there to be written.
     assert!(succeeds(&["ls"], &app.servers).contains(&album(5)));
@@ -92,24 +85,15 @@ fn ctrl_c_ends_it_and_what_may_not_be_dropped_is_a_failure() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("postgres://app:app@{}/app", silent.local_addr().unwrap());
         let environment = [("DATABASE_PRIMARY_URL".to_owned(), url)];
-        let mut child = command(arguments, &environment)
+        let child = command(arguments, &environment)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let _connected = silent.accept().unwrap();
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-        let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        assert_eq!(
-            child.wait().unwrap().code(),
-            Some(i32::from(!succeeds)),
-            "{said}"
-        );
+        let ended = child.wait_with_output().unwrap();
+        let said = texts(&ended).1;
+        assert_eq!(ended.status.code(), Some(i32::from(!succeeds)), "{said}");
         assert_eq!(said.contains("drop it again"), !succeeds, "{said}");
     }
 }

@@ -1,6 +1,5 @@
 //! A running load, and its figures when it has ended.
 
-use std::io::Read;
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 
@@ -8,7 +7,7 @@ use manifold_compose::Cluster;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::app::{environment, eventually, program};
+use crate::app::{environment, eventually, program, read};
 
 /// A load that was started. Dropped, it is asked to stop; a second time, so that it does not wait.
 pub struct Load {
@@ -97,12 +96,4 @@ pub fn kind<'a>(figures: &'a Value, call: &str) -> &'a Value {
     let kinds = figures["kinds"].as_array().unwrap();
     let found = kinds.iter().find(|kind| kind["call"] == call);
     found.unwrap_or_else(|| panic!("no {call}: {figures}"))
-}
-
-fn read(mut output: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut text = String::new();
-        let _ = output.read_to_string(&mut text);
-        text
-    })
 }

@@ -14,7 +14,7 @@ use ureq::http::{HeaderMap, Request};
 use ureq::tls::TlsConfig;
 
 /// For everything that takes milliseconds, on a machine that is busy with other things.
-const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(30);
 /// What the example reads; nothing of the developer's own gets in.
 const VARIABLES: [&str; 7] = [
     "DATABASE_PRIMARY_URL",
@@ -154,6 +154,38 @@ pub fn program(environment: &[(String, String)]) -> Command {
     command
 }
 
+/// Starts it: its process, the lines that it prints, and what it logs until its end.
+pub fn spawn(
+    arguments: &[&str],
+    environment: &[(String, String)],
+) -> (Child, Receiver<String>, JoinHandle<String>) {
+    let mut child = program(environment)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (lines, stdout) = channel();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            // When nobody listens any more, the pipe is emptied all the same.
+            let _ = lines.send(line);
+        }
+    });
+    let stderr = read(child.stderr.take().unwrap());
+    (child, stdout, stderr)
+}
+
+/// Reads to the end, beside what else happens.
+pub fn read(mut output: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = String::new();
+        let _ = output.read_to_string(&mut text);
+        text
+    })
+}
+
 /// An example that was started and has not said yet that it is ready.
 pub struct Starting {
     child: Child,
@@ -168,27 +200,7 @@ impl Starting {
     }
 
     pub fn with_arguments(arguments: &[&str], environment: &[(String, String)]) -> Self {
-        let mut command = program(environment);
-        command.args(arguments);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (lines, stdout) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                // Once it is ready nobody listens, and the pipe is emptied all the same.
-                let _ = lines.send(line);
-            }
-        });
-        let mut errors = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut log = String::new();
-            let _ = errors.read_to_string(&mut log);
-            log
-        });
+        let (child, stdout, stderr) = spawn(arguments, environment);
         Self {
             child,
             stdout,

@@ -1,18 +1,14 @@
 //! A command of the example that runs, and what it prints.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::app;
+use crate::app::{LIMIT, spawn};
 
-/// For everything that takes milliseconds, on a machine that is busy with other things.
-const LIMIT: Duration = Duration::from_secs(30);
 /// A running command. Dropping it ends it.
 pub struct Program {
     child: Child,
@@ -29,26 +25,7 @@ pub struct Ended {
 
 impl Program {
     pub fn start(arguments: &[&str], environment: &[(String, String)]) -> Self {
-        let mut child = app::program(environment)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (lines, stdout) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                // Nobody listens any more when the test is over.
-                let _ = lines.send(line);
-            }
-        });
-        let mut errors = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut log = String::new();
-            let _ = errors.read_to_string(&mut log);
-            log
-        });
+        let (child, stdout, stderr) = spawn(arguments, environment);
         Self {
             child,
             stdout,

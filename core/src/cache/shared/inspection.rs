@@ -6,10 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Script};
+use redis::Script;
 
-use super::link::{Link, Silence};
+use super::link::Link;
 use super::{Shared, field};
 use crate::cache::Cache;
 use crate::cache::entry::{self, Entry};
@@ -17,9 +16,6 @@ use crate::terms::cacheable::Cacheable;
 use crate::terms::error::Result;
 use crate::terms::key::Key;
 use crate::terms::stored::StoredName;
-
-/// How long Redis may take for one answer, and to be connected to.
-const LIMIT: Duration = Duration::from_secs(2);
 
 /// Names that Redis looks at for one page: it runs nothing else meanwhile.
 const PAGE: usize = 100;
@@ -115,8 +111,7 @@ impl<'m> SharedCache<'m> {
             cache,
             shared,
         };
-        let ping = async |mut connection| redis::cmd("PING").query_async(&mut connection).await;
-        let () = opened.ask(ping).await?;
+        opened.link.ping().await?;
         Ok(opened)
     }
 
@@ -160,6 +155,7 @@ impl<'m> SharedCache<'m> {
             .arg(self.full(&StoredName::from(key)))
             .arg(field(T::FINGERPRINT));
         let bytes: Option<Vec<u8>> = self
+            .link
             .ask(async |mut connection| asked.query_async(&mut connection).await)
             .await?;
         let value = bytes.and_then(|bytes| self.cache.decode(&bytes));
@@ -186,6 +182,7 @@ impl<'m> SharedCache<'m> {
             let full: Vec<_> = batch.iter().map(|name| self.full(name)).collect();
             let call = self.shared.invalidation(&full);
             let _: i64 = self
+                .link
                 .ask(async |mut connection| call.invoke_async(&mut connection).await)
                 .await?;
         }
@@ -219,6 +216,7 @@ impl<'m> SharedCache<'m> {
         asked.arg(from.0).arg("MATCH").arg(pattern);
         asked.arg("COUNT").arg(PAGE).arg("TYPE").arg("hash");
         let (cursor, found): Scan = self
+            .link
             .ask(async |mut connection| asked.query_async(&mut connection).await)
             .await?;
         let names = found.iter().filter_map(|name| {
@@ -240,6 +238,7 @@ impl<'m> SharedCache<'m> {
         }
         call.arg(MOST_VALUES).arg(largest).arg(entry::PAYLOAD);
         let looks: Vec<Look> = self
+            .link
             .ask(async |mut connection| call.invoke_async(&mut connection).await)
             .await?;
         let now_ms = self.shared.clock.wall_ms();
@@ -251,16 +250,6 @@ impl<'m> SharedCache<'m> {
 
     fn full(&self, name: &StoredName) -> Vec<u8> {
         [&self.prefix, name.as_bytes()].concat()
-    }
-
-    async fn ask<T>(
-        &self,
-        question: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
-    ) -> Result<T> {
-        let late = |_| Err(Silence::new(format!("no answer within {LIMIT:?}")));
-        let answer = tokio::time::timeout(LIMIT, self.link.run(question)).await;
-        let who = || format!("Redis at {}", self.link.address());
-        (answer.unwrap_or_else(late)).map_err(|silence| silence.into_error(&who()))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::terms::tls::{Tls, Verdict, parameters};
 /// Longer than any handshake takes; then the server counts as silent.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// For connecting and one answer, where nobody else sets a time.
+/// How long Redis may take for one answer, and to be connected to, where no call waits for it.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Where the URL is configured, for errors.
@@ -44,15 +44,7 @@ const SETTING: &str = "REDIS_URL";
 ///
 /// Dropped, nothing is left behind.
 pub async fn ping_redis(url: &str) -> Result<()> {
-    let link = Link::new(url)?;
-    let who = format!("Redis at {}", link.address());
-    let ping =
-        link.run(async |mut connection| redis::cmd("PING").query_async(&mut connection).await);
-    let late = |_| Err(Silence::new(format!("no answer within {ANSWER:?}")));
-    let answer = tokio::time::timeout(ANSWER, ping)
-        .await
-        .unwrap_or_else(late);
-    answer.map_err(|silence| silence.into_error(&who))
+    Link::new(url)?.ping().await
 }
 
 /// Why Redis did not answer.
@@ -157,6 +149,23 @@ impl Link {
             server: Arc::clone(&self.server),
             slot: Arc::default(),
         }
+    }
+
+    /// Asks whether the server answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.ask(async |mut connection| redis::cmd("PING").query_async(&mut connection).await)
+            .await
+    }
+
+    /// Runs an operation within [`ANSWER`], for whoever wants to know why it failed.
+    pub async fn ask<T>(
+        &self,
+        question: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+    ) -> Result<T> {
+        let late = |_| Err(Silence::new(format!("no answer within {ANSWER:?}")));
+        let answer = tokio::time::timeout(ANSWER, self.run(question)).await;
+        let who = || format!("Redis at {}", self.address());
+        (answer.unwrap_or_else(late)).map_err(|silence| silence.into_error(&who()))
     }
 
     /// Host and port.
