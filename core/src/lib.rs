@@ -103,7 +103,10 @@ pub use terms::error::{Error, Result};
 pub use terms::fingerprint::Fingerprint;
 pub use terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
 pub use terms::outcome::Outcome;
+pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
 pub use terms::route::{Reason, Route, Source, routes};
-pub use terms::settings::{Balance, CacheSettings, PoolSettings, Settings, WriteSettings};
+pub use terms::settings::{
+    Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
+};
 pub use terms::stored::StoredName;

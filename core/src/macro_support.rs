@@ -7,6 +7,7 @@ pub use crate::terms::call::{CachedCall, Isolation, Name, ReadCall, WriteCall};
 pub use crate::terms::fingerprint::Fingerprint;
 pub use crate::terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
 pub use crate::terms::outcome::Outcome;
+pub use crate::terms::policy::{Consistency, Policy};
 pub use std::time::Duration;
 // A user's module may have names of its own in the place of the prelude's.
 pub use std::marker::PhantomData;

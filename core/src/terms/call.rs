@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::terms::policy::Policy;
+
 /// The name of an annotated method, as its author knows it: `Albums::by_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name {
@@ -31,20 +33,33 @@ impl fmt::Display for Name {
 pub struct ReadCall {
     /// Who is calling.
     pub name: Name,
-    /// How many times the body may run in all, each time on another node. Default 3.
+    /// How many times the body may run in all. Default 3.
     pub attempts: u8,
+    /// How fresh its answer must be.
+    pub policy: Policy,
 }
 
 impl ReadCall {
     /// A read with the default policy.
     pub const fn new(name: Name) -> Self {
-        Self { name, attempts: 3 }
+        Self {
+            name,
+            attempts: 3,
+            policy: Policy::new(),
+        }
     }
 
     /// The body runs at most this often.
     #[must_use]
     pub const fn attempts(mut self, attempts: u8) -> Self {
         self.attempts = attempts;
+        self
+    }
+
+    /// How fresh its answer must be.
+    #[must_use]
+    pub const fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 }
@@ -89,16 +104,22 @@ pub struct WriteCall {
     pub retry: u8,
     /// `false`: the body runs outside a transaction, each statement commits by itself.
     pub transaction: bool,
+    /// Whether later reads must include it; `false` for what nobody reads back.
+    pub floor: bool,
+    /// Whether it says which cached answers become stale, if only that none do.
+    pub declared: bool,
 }
 
 impl WriteCall {
-    /// A write with the default policy: one transaction at the server's isolation, no retry.
+    /// A write as it is if nothing else is said: one transaction at the server's isolation, no retry.
     pub const fn new(name: Name) -> Self {
         Self {
             name,
             isolation: None,
             retry: 0,
             transaction: true,
+            floor: true,
+            declared: false,
         }
     }
 
@@ -120,6 +141,20 @@ impl WriteCall {
     #[must_use]
     pub const fn without_transaction(mut self) -> Self {
         self.transaction = false;
+        self
+    }
+
+    /// Nobody reads it back: it raises no floor.
+    #[must_use]
+    pub const fn without_floor(mut self) -> Self {
+        self.floor = false;
+        self
+    }
+
+    /// It says which cached answers become stale.
+    #[must_use]
+    pub const fn declared(mut self) -> Self {
+        self.declared = true;
         self
     }
 

@@ -31,6 +31,8 @@ pub struct Settings {
     pub balance: Balance,
     /// The connection pools.
     pub pool: PoolSettings,
+    /// Where reads run, and how long they wait for that.
+    pub read: ReadSettings,
     /// The two levels of the cache.
     pub cache: CacheSettings,
     /// The end of a write.
@@ -87,6 +89,42 @@ impl Default for PoolSettings {
             ejection: Duration::from_secs(1),
             max_ejection: Duration::from_secs(30),
             upkeep: Duration::from_millis(250),
+        }
+    }
+}
+
+/// The bounds of a read's way to a node that is fresh enough.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReadSettings {
+    /// How often each node is asked for its position, in the background and on a connection of its
+    /// own; up to 20 % sooner or later, so that not all processes ask at once. Default 100 ms. A read
+    /// that needs more than was last heard asks for itself.
+    pub poll: Duration,
+    /// How long one such question may take before the node's position counts as unknown. Default 1 s.
+    pub poll_timeout: Duration,
+    /// How long a read waits for a replica that is behind, before it asks the primary. Default 25 ms.
+    /// A method may say otherwise: `#[read(wait = "1s")]`.
+    pub wait: Duration,
+    /// How long a read looks for a node that is fresh enough, in all. Default 1 s; then it fails with
+    /// `is_lagging`.
+    pub deadline: Duration,
+    /// Reads that may wait at once because no replica is fresh enough and the primary's read pool is
+    /// in use. Default 1 024. At the bound a read fails with `is_overloaded`.
+    pub max_waiting: usize,
+    /// How far back `max_staleness` can be proven. Default 60 s; a larger bound counts as this one.
+    pub history: Duration,
+}
+
+impl Default for ReadSettings {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_millis(100),
+            poll_timeout: Duration::from_secs(1),
+            wait: Duration::from_millis(25),
+            deadline: Duration::from_secs(1),
+            max_waiting: 1024,
+            history: Duration::from_secs(60),
         }
     }
 }
