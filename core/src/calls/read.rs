@@ -70,7 +70,7 @@ impl Calls {
             };
             let notes = lease.notes();
             let output = notes
-                .around(body.run(&mut ReadConn::new(lease.raw())))
+                .around(body.run(&mut ReadConn::new(lease.wire())))
                 .await;
             let failed = output.answer().is_none();
             let left = lease.settle().await;

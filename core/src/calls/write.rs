@@ -97,7 +97,7 @@ impl Calls {
         body: B,
     ) -> B::Output {
         let notes = lease.notes();
-        let mut conn = WriteConn::new(lease.raw(), invalidations);
+        let mut conn = WriteConn::new(lease.wire(), invalidations);
         self.mark_running(notes.around(body.run(&mut conn))).await
     }
 

@@ -16,6 +16,7 @@ use crate::pools::dice;
 use crate::pools::queries;
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
+use crate::terms::wire::Wire;
 
 #[cfg(feature = "tls")]
 mod binding;
@@ -100,7 +101,7 @@ pub enum Session {
 
 /// An open connection and how long it may live.
 pub struct Link {
-    pub conn: AsyncPgConnection,
+    pub wire: Wire,
     /// The server's, when the connection was opened; as long as it is open, the server's still.
     pub incarnation: Incarnation,
     /// What its queries are cancelled with: in the same encryption.
@@ -225,7 +226,7 @@ impl Manager for Connector {
             .max_lifetime
             .mul_f64(1.0 - 0.1 * dice::fraction());
         Ok(Link {
-            conn: opened.conn,
+            wire: Wire::new(opened.conn),
             incarnation: opened.incarnation,
             tls: self.endpoint.connector(),
             lifetime,
@@ -233,17 +234,19 @@ impl Manager for Connector {
     }
 
     async fn recycle(&self, link: &mut Link, metrics: &Metrics) -> RecycleResult<ConnectError> {
-        if link.conn.is_broken() {
+        if link.wire.alone().is_broken() {
             return Err(RecycleError::message("the connection is closed"));
         }
         if metrics.age() > link.lifetime {
             return Err(RecycleError::message("the connection reached its lifetime"));
         }
         // A body may have turned the statement cache off, which is not for the next one to find.
-        link.conn
+        link.wire
+            .alone()
             .set_prepared_statement_cache_size(CacheSize::Unbounded);
         if metrics.last_used() > self.settings.ping_after {
-            link.conn
+            link.wire
+                .alone()
                 .batch_execute("")
                 .await
                 .map_err(|error| RecycleError::message(error.to_string()))?;

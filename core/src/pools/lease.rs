@@ -20,6 +20,7 @@ use crate::pools::connect::Link;
 use crate::pools::connect::identity::Incarnation;
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
+use crate::terms::wire::Wire;
 
 /// How a body left its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +79,17 @@ impl Lease {
         Arc::clone(&self.notes)
     }
 
-    /// The connection.
-    pub fn raw(&mut self) -> &mut AsyncPgConnection {
+    /// The connection, for a body.
+    pub fn wire(&mut self) -> &mut Wire {
         match &mut self.loan {
-            Some(loan) => &mut loan.conn,
+            Some(loan) => &mut loan.wire,
             None => unreachable!("the connection is taken out in `drop` only"),
         }
+    }
+
+    /// The connection.
+    pub fn raw(&mut self) -> &mut AsyncPgConnection {
+        self.wire().alone()
     }
 
     /// The body has come to its end: finds out how it left the connection, which goes back to its pool
@@ -166,10 +172,10 @@ fn cancel(link: Link, node: &Node) {
     // as many run as there are permits. The connection lives until its cancel was sent, so that the
     // server's process is still the one that the cancel names.
     runtime.spawn(async move {
-        let Link { conn, tls, .. } = link;
-        let token = conn.cancel_token();
+        let Link { wire, tls, .. } = link;
+        let token = wire.shared().cancel_token();
         // A request that fails leaves what no request leaves; the socket closes either way.
         let _ = tokio::time::timeout(limit, token.cancel_query(tls)).await;
-        drop((conn, permit));
+        drop((wire, permit));
     });
 }
