@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
-use diesel::QueryResult;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 
 /// The connection beneath a [`ReadConn`](crate::ReadConn). It is named only in helpers that are
