@@ -1,5 +1,7 @@
 //! The handle that repositories hold.
 
+pub mod repository;
+
 use std::sync::Arc;
 
 use crate::builder::Builder;
@@ -10,6 +12,7 @@ use crate::pools::node::NodeStatus;
 use crate::query::conn::WriteConn;
 use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;
+use crate::terms::policy::Policy;
 use crate::terms::position::Position;
 
 /// One primary, its replicas and a two-level cache, behind one handle.
@@ -21,6 +24,8 @@ use crate::terms::position::Position;
 pub struct Manifold {
     calls: Arc<Calls>,
     namespace: Namespace,
+    /// Of the reads through this handle, in the place of their methods' own.
+    policy: Option<Policy>,
 }
 
 impl Manifold {
@@ -53,11 +58,28 @@ impl Manifold {
     }
 
     pub(crate) fn new(calls: Arc<Calls>, namespace: Namespace) -> Self {
-        Self { calls, namespace }
+        Self {
+            calls,
+            namespace,
+            policy: None,
+        }
     }
 
     pub(crate) fn calls(&self) -> &Arc<Calls> {
         &self.calls
+    }
+
+    /// Another handle of the same manifold, whose reads have `policy` in the place of their methods'
+    /// own: a [`Consistency`](crate::Consistency) or a whole [`Policy`].
+    ///
+    /// A repository has the same method, by `#[derive(Repository)]`: see
+    /// [`Repository`](crate::Repository).
+    #[must_use]
+    pub fn with(&self, policy: impl Into<Policy>) -> Self {
+        Self {
+            policy: Some(policy.into()),
+            ..self.clone()
+        }
     }
 
     /// Runs `body` in one transaction on the primary: several repositories, one commit.

@@ -3,7 +3,7 @@
 //! A straight pipe, in the order of the modules: `parse` turns tokens into attribute structs of
 //! ours, `model::rules` judges them and makes the `model`, in which only legal repositories can be
 //! written down, and `expand` writes that as Rust. `diagnose` collects what is wrong, `fallback`
-//! is for impl blocks that are not even that, and `derive` has the two derives.
+//! is for impl blocks that are not even that, and `derive` has the derives.
 //!
 //! Generated code says names of `::diesel_manifold::macro_support` and of nothing else.
 
@@ -195,6 +195,30 @@ pub fn cache_key(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Cacheable, attributes(cacheable))]
 pub fn cacheable(item: TokenStream) -> TokenStream {
     derive(item, derive::cacheable::expand)
+}
+
+/// Makes a repository one that `with(..)` can copy around another handle of its manifold.
+///
+/// ```ignore
+/// #[derive(Repository)]
+/// pub struct Albums {
+///     db: Manifold,
+///     tenant: i64,
+/// }
+///
+/// let album = albums.with(Consistency::Strong).by_id(7).await?;
+/// ```
+///
+/// A struct of any form, generic or not. The field whose type is `Manifold`, as it is written there, gets
+/// the other handle; the others are cloned.
+///
+/// # Options
+///
+/// * `#[repository(db)]` on a field: this one holds the manifold. Needed if its type has another name, an
+///   `Arc<Manifold>` for example or another repository, or if there are several.
+#[proc_macro_derive(Repository, attributes(repository))]
+pub fn derive_repository(item: TokenStream) -> TokenStream {
+    derive(item, derive::repository::expand)
 }
 
 fn derive(
