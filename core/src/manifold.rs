@@ -1,5 +1,7 @@
 //! The handle that repositories hold.
 
+pub mod repository;
+
 use std::sync::Arc;
 
 use crate::builder::Builder;
@@ -73,7 +75,12 @@ impl Manifold {
         &self.caller
     }
 
-    /// The same manifold, whose reads take `policy` in the place of what they were annotated with.
+    /// Another handle of the same manifold, whose reads have `policy` in the place of their methods'
+    /// own: a [`Consistency`](crate::Consistency) or a whole [`Policy`]. It takes the place of that of
+    /// this handle, too.
+    ///
+    /// A repository has the same method, by `#[derive(Repository)]`: see
+    /// [`Repository`](crate::Repository).
     ///
     /// ```no_run
     /// # use diesel_manifold::{Consistency, Manifold, Policy};
@@ -95,7 +102,7 @@ impl Manifold {
         Session::new(self.clone(), Memory::default())
     }
 
-    /// The same manifold, whose calls read and write with `session`.
+    /// Another handle of the same manifold, whose calls read and write with `session`.
     ///
     /// ```no_run
     /// # use diesel_manifold::{Manifold, Session};

@@ -82,7 +82,10 @@ async fn listen(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counts: Arc<Cou
         }
         unread.extend_from_slice(&buffer[..count]);
         // The first message has no type: its length comes at once.
-        while let Some(length) = unread.get(usize::from(started)..).and_then(|m| m.first_chunk()) {
+        while let Some(length) = unread
+            .get(usize::from(started)..)
+            .and_then(|m| m.first_chunk())
+        {
             let length = u32::from_be_bytes(*length) as usize + usize::from(started);
             if unread.len() < length {
                 break;

@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use diesel_manifold::prelude::*;
-use diesel_manifold::{
-    Consistency, Manifold, Policy, Reason, Role, Route, Session, Settings, routes,
-};
+use diesel_manifold::{Consistency, Manifold, Policy, Reason, Role, Route, Settings, routes};
 use manifold_tests::wiretap::{Said, Wiretap};
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World, until};
@@ -19,19 +17,18 @@ async fn titles(shop: &Shop) -> (Vec<String>, Route) {
     (titles.expect("an answer"), seen.pop().expect("a route"))
 }
 
-/// The same shop, for `session`.
-fn of(shop: &Shop, session: &Session) -> Shop {
-    Shop::new(shop.db().with_session(session))
-}
-
-/// The same shop, read with `policy`.
-fn with(shop: &Shop, policy: impl Into<Policy>) -> Shop {
-    Shop::new(shop.db().with(policy))
-}
-
 async fn shop(world: &World, settings: Settings) -> Shop {
     let builder = world.builder().settings(settings);
     Shop::new(builder.connect().await.expect("a manifold"))
+}
+
+/// Waits until the first replica shows an album of this title.
+async fn replica_1_has(world: &World, title: &str) {
+    let query = format!("SELECT count(*) FROM album WHERE title = '{title}'");
+    until("replica-1 has it", async || {
+        world.sql(world.replica(0), &query) == "1"
+    })
+    .await;
 }
 
 fn pause(world: &World, index: usize) {
@@ -58,7 +55,10 @@ async fn without_a_session_this_process_sees_its_own_writes_whatever_replica_lag
     shop.rename(1, "both lag").await.unwrap();
     let (titles, route) = titles(&shop).await;
     assert_eq!(titles[0], "both lag");
-    assert_eq!((route.role, route.reason), (Some(Role::Primary), Reason::Lagging));
+    assert_eq!(
+        (route.role, route.reason),
+        (Some(Role::Primary), Reason::Lagging)
+    );
     assert!(route.waited >= Duration::from_millis(20), "{route:?}");
 }
 
@@ -86,7 +86,7 @@ async fn a_read_that_waits_goes_on_as_soon_as_the_replica_has_replayed() {
     pause(&world, 0);
     pause(&world, 1);
     shop.rename(1, "waited for").await.unwrap();
-    let patient = with(&shop, Policy::new().wait(Duration::from_secs(10)));
+    let patient = shop.with(Policy::new().wait(Duration::from_secs(10)));
     let resuming = async {
         until("it waits", async || shop.db().nodes()[1].reading.open > 0).await;
         resume(&world, 0);
@@ -105,19 +105,24 @@ async fn eventual_reads_wait_for_nobody_and_may_be_old() {
     pause(&world, 0);
     pause(&world, 1);
     shop.rename(1, "too new").await.unwrap();
-    let (found, route) = titles(&with(&shop, Consistency::Eventual)).await;
+    let (found, route) = titles(&shop.with(Consistency::Eventual)).await;
     assert_eq!(found[0], "Kind of Blue");
     assert_eq!((route.role, route.need), (Some(Role::Replica), None));
-    let (found, route) = titles(&with(&shop, Consistency::Strong)).await;
+    let (found, route) = titles(&shop.with(Consistency::Strong)).await;
     assert_eq!(found[0], "too new");
-    assert_eq!((route.role, route.reason), (Some(Role::Primary), Reason::Strong));
+    assert_eq!(
+        (route.role, route.reason),
+        (Some(Role::Primary), Reason::Strong)
+    );
 }
 
 #[tokio::test]
 async fn a_write_that_nobody_reads_back_sends_no_read_to_the_primary() {
     let Some(world) = World::alone() else { return };
     let shop = world.shop().await;
-    let audit = Audit { db: shop.db().clone() };
+    let audit = Audit {
+        db: shop.db().clone(),
+    };
     pause(&world, 0);
     pause(&world, 1);
     audit.note("a heartbeat").await.unwrap();
@@ -147,9 +152,18 @@ async fn sessions_are_bound_by_their_own_writes_only() {
     let (writer, reader) = (shop.db().session(), shop.db().session());
     pause(&world, 0);
     pause(&world, 1);
-    of(&shop, &writer).rename(1, "the writer's").await.unwrap();
-    assert_eq!(titles(&of(&shop, &reader)).await.0[0], "Kind of Blue");
-    assert_eq!(titles(&of(&shop, &writer)).await.0[0], "the writer's");
+    shop.with_session(&writer)
+        .rename(1, "the writer's")
+        .await
+        .unwrap();
+    assert_eq!(
+        titles(&shop.with_session(&reader)).await.0[0],
+        "Kind of Blue"
+    );
+    assert_eq!(
+        titles(&shop.with_session(&writer)).await.0[0],
+        "the writer's"
+    );
 }
 
 #[tokio::test]
@@ -158,27 +172,28 @@ async fn a_session_never_goes_back_behind_what_it_has_seen() {
     let shop = world.shop().await;
     pause(&world, 1);
     shop.rename(1, "seen").await.unwrap();
-    world.replica(0).wait_replayed_to(world.primary()).unwrap();
+    replica_1_has(&world, "seen").await;
     let session = shop.db().session();
     // It has written nothing, so any replica will do, until one has shown it something.
     until("the session has seen the new title", async || {
         let fresh = shop.db().session();
-        let (found, _) = titles(&of(&shop, &fresh)).await;
+        let (found, _) = titles(&shop.with_session(&fresh)).await;
         found[0] == "seen" && {
             for _ in 0..20 {
-                assert_eq!(titles(&of(&shop, &fresh)).await.0[0], "seen");
+                assert_eq!(titles(&shop.with_session(&fresh)).await.0[0], "seen");
             }
             true
         }
     })
     .await;
     // The node that it kept to dies; the other one is behind.
-    until("the session has seen the new title on replica-1", async || {
-        titles(&of(&shop, &session)).await.0[0] == "seen"
-    })
+    until(
+        "the session has seen the new title on replica-1",
+        async || titles(&shop.with_session(&session)).await.0[0] == "seen",
+    )
     .await;
     world.replica(0).kill().unwrap();
-    let (found, route) = titles(&of(&shop, &session)).await;
+    let (found, route) = titles(&shop.with_session(&session)).await;
     assert_eq!(found[0], "seen");
     assert_eq!(route.role, Some(Role::Primary), "{route:?}");
 }
@@ -187,14 +202,14 @@ async fn a_session_never_goes_back_behind_what_it_has_seen() {
 async fn a_session_keeps_to_the_node_that_answered_it() {
     let world = World::new();
     let shop = world.shop().await;
-    let session = of(&shop, &shop.db().session());
+    let session = shop.with_session(&shop.db().session());
     let first = session.who().await.unwrap().node;
     for _ in 0..30 {
         assert_eq!(session.who().await.unwrap().node, first);
     }
     let mut homes = HashSet::new();
     until("another session has another home", async || {
-        let other = of(&shop, &shop.db().session());
+        let other = shop.with_session(&shop.db().session());
         homes.insert(other.who().await.unwrap().node);
         homes.len() == 2
     })
@@ -213,7 +228,9 @@ async fn a_scope_binds_every_call_in_it_and_none_that_it_spawns() {
         assert_eq!(titles(&shop).await.0[0], "in the scope");
         let spawned = shop.clone();
         let alone = tokio::spawn(async move {
-            titles(&Shop::new(spawned.db().with_session(&spawned.db().session()))).await.0
+            titles(&spawned.with_session(&spawned.db().session()))
+                .await
+                .0
         });
         assert_eq!(alone.await.unwrap()[0], "Kind of Blue");
     };
@@ -244,7 +261,11 @@ async fn a_snapshot_shows_one_moment_and_is_no_older_than_the_session() {
     assert_eq!(found.unwrap()[0], "after");
     let route = seen.pop().unwrap();
     assert_ne!(route.source.to_string(), "replica-1", "it is paused");
-    assert_eq!(world.unfinished(world.replica(1)), 0, "its transaction is over");
+    assert_eq!(
+        world.unfinished(world.replica(1)),
+        0,
+        "its transaction is over"
+    );
 }
 
 #[tokio::test]
@@ -257,13 +278,16 @@ async fn a_bounded_read_shows_what_was_acknowledged_before_the_bound() {
     // Through another process, so that no floor of this one's is above it.
     world.shop().await.rename(1, "old enough").await.unwrap();
     let bounded = Policy::new().max_staleness(Duration::from_secs(2));
-    let (found, route) = titles(&with(&shop, bounded)).await;
+    let (found, route) = titles(&shop.with(bounded)).await;
     assert_eq!(found[0], "Kind of Blue", "it was acknowledged a moment ago");
-    assert!(route.age.is_some_and(|age| age <= Duration::from_secs(2)), "{route:?}");
+    assert!(
+        route.age.is_some_and(|age| age <= Duration::from_secs(2)),
+        "{route:?}"
+    );
     clock.step(Duration::from_secs(3));
     // No sample of the primary is young enough until it is asked again.
     until("the write is older than the bound", async || {
-        let (found, route) = titles(&with(&shop, bounded)).await;
+        let (found, route) = titles(&shop.with(bounded)).await;
         assert_eq!(found[0], "old enough", "{route:?}");
         assert_eq!(route.role, Some(Role::Primary));
         route.reason == Reason::Lagging
@@ -272,7 +296,7 @@ async fn a_bounded_read_shows_what_was_acknowledged_before_the_bound() {
     resume(&world, 0);
     resume(&world, 1);
     until("a replica answers", async || {
-        titles(&with(&shop, bounded)).await.1.role == Some(Role::Replica)
+        titles(&shop.with(bounded)).await.1.role == Some(Role::Replica)
     })
     .await;
 }
@@ -289,13 +313,22 @@ async fn a_read_that_finds_no_fresh_node_in_time_says_so() {
     pause(&world, 1);
     shop.rename(1, "nobody has it").await.unwrap();
     // The one connection that may be used to read on the primary is in use.
-    let busy = with(&shop, Consistency::Strong);
+    let busy = shop.with(Consistency::Strong);
     let holding = tokio::spawn(async move { busy.sleep(5.0).await });
-    until("it is", async || shop.db().nodes()[0].reading.idle == 0 && shop.db().nodes()[0].reading.open == 1).await;
+    until("it is", async || {
+        shop.db().nodes()[0].reading.idle == 0 && shop.db().nodes()[0].reading.open == 1
+    })
+    .await;
     let (one, two) = tokio::join!(shop.titles(), shop.titles());
     let errors = [one.unwrap_err(), two.unwrap_err()];
-    assert!(errors.iter().any(diesel_manifold::Error::is_lagging), "{errors:?}");
-    assert!(errors.iter().any(diesel_manifold::Error::is_overloaded), "{errors:?}");
+    assert!(
+        errors.iter().any(diesel_manifold::Error::is_lagging),
+        "{errors:?}"
+    );
+    assert!(
+        errors.iter().any(diesel_manifold::Error::is_overloaded),
+        "{errors:?}"
+    );
     holding.abort();
 }
 
@@ -310,20 +343,33 @@ async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
     let replica = tap.url(&world.url(world.replica(0)));
     let builder = world.primary_only().settings(settings).replica(replica);
     let shop = Shop::new(builder.connect().await.unwrap());
-    let session = of(&shop, &shop.db().session());
+    let session = shop.with_session(&shop.db().session());
     // Opens the connection and prepares the query.
     titles(&session).await;
     tap.said();
     let (_, route) = titles(&session).await;
     assert_eq!(route.reason, Reason::Kept, "{route:?}");
-    let only_the_query = Said { statements: 1, round_trips: 1 };
+    let only_the_query = Said {
+        statements: 1,
+        round_trips: 1,
+    };
     assert_eq!(tap.said(), only_the_query);
     // A write that the replica is not known to have replayed: the position goes ahead of the query.
     session.rename(1, "new").await.unwrap();
     world.caught_up();
     let (found, route) = titles(&session).await;
-    assert_eq!((&*found[0], route.reason), ("new", Reason::Asked), "{route:?}");
-    assert_eq!(tap.said(), Said { statements: 2, round_trips: 1 });
+    assert_eq!(
+        (&*found[0], route.reason),
+        ("new", Reason::Asked),
+        "{route:?}"
+    );
+    assert_eq!(
+        tap.said(),
+        Said {
+            statements: 2,
+            round_trips: 1
+        }
+    );
     titles(&session).await;
     assert_eq!(tap.said(), only_the_query);
 }
@@ -339,12 +385,22 @@ async fn a_first_read_on_another_node_is_one_round_trip() {
     let replica = tap.url(&world.url(world.replica(0)));
     let builder = world.primary_only().settings(settings).replica(replica);
     let shop = Shop::new(builder.connect().await.unwrap());
-    titles(&with(&shop, Consistency::Eventual)).await;
-    let session = of(&shop, &shop.db().session());
+    titles(&shop.with(Consistency::Eventual)).await;
+    let session = shop.with_session(&shop.db().session());
     session.rename(1, "new").await.unwrap();
     world.caught_up();
     tap.said();
     let (found, route) = titles(&session).await;
-    assert_eq!((&*found[0], route.reason), ("new", Reason::Asked), "{route:?}");
-    assert_eq!(tap.said(), Said { statements: 2, round_trips: 1 });
+    assert_eq!(
+        (&*found[0], route.reason),
+        ("new", Reason::Asked),
+        "{route:?}"
+    );
+    assert_eq!(
+        tap.said(),
+        Said {
+            statements: 2,
+            round_trips: 1
+        }
+    );
 }
