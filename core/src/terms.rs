@@ -17,3 +17,4 @@ pub mod route;
 pub mod settings;
 pub mod stored;
 pub mod tls;
+pub mod token;
