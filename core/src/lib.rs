@@ -110,3 +110,4 @@ pub use terms::settings::{
     Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
 };
 pub use terms::stored::StoredName;
+pub use terms::token::key::TokenKey;

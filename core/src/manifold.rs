@@ -37,6 +37,7 @@ impl Manifold {
     /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the replicas, separated by commas; none: reads run on the primary, still read-only |
     /// | `REDIS_URL` | the second level of the cache, `rediss://` over TLS; none: L1 only |
     /// | `MANIFOLD_NAMESPACE` | keeps applications apart that share a database and a Redis; default empty |
+    /// | `MANIFOLD_TOKEN_KEY` | signs the tokens of sessions: base64 of at least 32 random bytes, as [`TokenKey`](crate::TokenKey) tells; several, separated by commas: the first signs, each opens; none: no tokens |
     ///
     /// TLS is asked for in the URLs, by `sslmode`, `sslrootcert`, `sslcert` and `sslkey`:
     /// [`docs::tls`](crate::docs::tls).
