@@ -124,7 +124,7 @@ fn a_text_that_is_too_long_is_not_even_decoded() {
 }
 
 #[test]
-fn bits_that_are_left_over_must_be_zero() {
+fn a_text_has_neither_padding_nor_bits_that_are_left_over() {
     // Of 106 bytes four bits of the last character are left over, so 4 of 64 characters fit.
     let longer = signed(|said| said.push(0));
     let but_last = &longer[..longer.len() - 1];
@@ -133,6 +133,7 @@ fn bits_that_are_left_over_must_be_zero() {
         .filter(|it| flaw(&format!("{but_last}{it}")) != Flaw::NotBase64)
         .collect();
     assert_eq!(found.len(), 4, "{found:?}");
+    assert_eq!(flaw(&format!("{longer}==")), Flaw::NotBase64);
 }
 
 #[test]
