@@ -113,4 +113,5 @@ pub use terms::settings::{
     Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
 };
 pub use terms::stored::StoredName;
+pub use terms::token::key::TokenKey;
 pub use terms::wire::Wire;
