@@ -78,7 +78,7 @@ impl Pools {
             dice: Dice {
                 balance: self.balance,
                 turn: self.next_turn(),
-                dice: dice::roll(),
+                any: dice::roll(),
             },
             reason: Reason::NoReplica,
             waited: Duration::ZERO,
@@ -324,7 +324,9 @@ impl Tour<'_> {
         };
         let began = self.pools.shared.clock.now();
         let left = settings.deadline.saturating_sub(self.waited);
-        let racing = tokio::time::timeout(left, self.whichever_comes_first()).await;
+        // Boxed, for it is rare and large.
+        let racing = Box::pin(self.whichever_comes_first());
+        let racing = tokio::time::timeout(left, racing).await;
         self.waited += self.pools.shared.clock.now().since(began);
         match racing {
             Ok((lease, reason)) => {
