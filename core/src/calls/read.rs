@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tracing::field::{Empty, display};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::calls::Calls;
 use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
+use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
 use crate::pools::tour::{Known, Stop, Tour};
 use crate::query::conn::ReadConn;
@@ -65,7 +65,7 @@ impl Calls {
         // Boxed, and its type with it: a user's handler around this future would otherwise nest
         // deeper than rustc computes layouts, and a round trip dwarfs the allocation.
         let journey: BoxFuture<'_, _> = Box::pin(self.load_from_node(caller, call, body, wanted));
-        journey.instrument(span(call.name)).await
+        journey.instrument(telemetry::span(call.name)).await
     }
 
     async fn load_from_node<B: ReadBody>(
@@ -130,8 +130,7 @@ impl Calls {
                 primary: node == PRIMARY,
             };
             let source = route.source.clone();
-            record(&route);
-            Route::report(|| route);
+            telemetry::answered(route);
             return Loaded {
                 output: run.output,
                 origin: Some(Origin { source, bounds }),
@@ -293,35 +292,5 @@ fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {
         output: Outcome::failed(error),
         origin: None,
         whole: false,
-    }
-}
-
-/// The span of a call that the database answers.
-pub fn span(name: Name) -> Span {
-    tracing::debug_span!(
-        "call",
-        call = %name, layer = "database", node = Empty, role = Empty, reason = Empty, need = Empty,
-        stamp = Empty, waited = Empty, attempts = Empty
-    )
-}
-
-/// Records a route in the call's span.
-pub fn record(route: &Route) {
-    let span = Span::current();
-    if span.is_disabled() {
-        return;
-    }
-    span.record("node", display(&route.source))
-        .record("reason", route.reason.as_str())
-        .record("waited", tracing::field::debug(route.waited))
-        .record("attempts", route.attempts);
-    if let Some(role) = route.role {
-        span.record("role", role.as_str());
-    }
-    if let Some(need) = route.need {
-        span.record("need", display(need));
-    }
-    if let Some(stamp) = route.stamp {
-        span.record("stamp", display(stamp));
     }
 }

@@ -11,14 +11,14 @@ use tracing::Instrument;
 
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
-use crate::calls::read::{Wanted, confirm, kept, record, span};
+use crate::calls::read::{Wanted, confirm, kept};
+use crate::calls::telemetry;
 use crate::calls::transaction::SendClosure;
 use crate::pools::lease::{Lease, Left};
 use crate::pools::tour::{Known, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::call::Name;
 use crate::terms::error::{Error, Result};
-use crate::terms::route::Route;
 use crate::terms::sighting::Sighting;
 
 /// Every snapshot goes by this name.
@@ -40,7 +40,7 @@ impl Calls {
         }
         // Boxed for the same reason as the read's.
         let journey: BoxFuture<'_, _> = Box::pin(self.on_one_snapshot(caller, body));
-        journey.instrument(span(NAME)).await
+        journey.instrument(telemetry::span(NAME)).await
     }
 
     async fn on_one_snapshot<R, E, F>(&self, caller: &Caller, body: F) -> Result<R, E>
@@ -70,8 +70,7 @@ impl Calls {
             memory.loaded(kept(&lease, began, ended));
         }
         let route = self.route(NAME, &tour, &lease, sighting.as_deref(), 1);
-        record(&route);
-        Route::report(|| route);
+        telemetry::answered(route);
         output
     }
 }
