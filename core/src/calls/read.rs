@@ -121,7 +121,7 @@ impl Calls {
                 _ => {}
             }
             if let Some(memory) = memory {
-                memory.loaded(run.kept(&lease));
+                memory.loaded(run.kept(&lease), tour.included());
             }
             let route = self.route(call.name, &tour, &lease, run.sighting.as_deref(), attempts);
             let bounds = Bounds {

@@ -67,7 +67,7 @@ impl Calls {
         let ended = self.pools.survey().ticks.next();
         lease.settle().await;
         if let Some(memory) = memory {
-            memory.loaded(kept(&lease, began, ended));
+            memory.loaded(kept(&lease, began, ended), tour.included());
         }
         let route = self.route(NAME, &tour, &lease, sighting.as_deref(), 1);
         telemetry::answered(route);

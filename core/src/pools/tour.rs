@@ -17,7 +17,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::memory::{Memory, Remembered};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
-use crate::terms::sighting::{PRIMARY, Sighting};
+use crate::terms::sighting::{Kept, PRIMARY, Sighting};
 
 /// What a read needs of the node that answers it.
 #[derive(Debug, Clone, Default)]
@@ -163,6 +163,11 @@ impl Tour<'_> {
         self.waited
     }
 
+    /// The session's loads of which the node that answers shows at least as much.
+    pub fn included(&self) -> &[Kept] {
+        &self.need.remembered.kept
+    }
+
     /// The highest of the needed positions, for whoever watches.
     pub fn needed(&self) -> Option<Position> {
         self.need.floors.iter().copied().reduce(Position::later)
@@ -199,7 +204,13 @@ impl Tour<'_> {
         match &self.need.remembered.kept[..] {
             [] if self.need.floors.is_empty() => Want::Any,
             [] => Want::Fresh,
-            [kept] if kept.node != PRIMARY => Want::Kept(kept.node),
+            // Elsewhere nobody is known to show what several nodes have shown.
+            [first, others @ ..] if others.iter().all(|one| one.node == first.node) => {
+                match first.node {
+                    PRIMARY => Want::Primary(Reason::Kept),
+                    node => Want::Kept(node),
+                }
+            }
             _ => Want::Primary(Reason::Kept),
         }
     }
@@ -315,7 +326,7 @@ impl Tour<'_> {
         match primary.lend_free().await {
             Ok(loan) => return Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
             Err(Unavailable::Closed) => return Err(Error::shut_down()),
-            Err(Unavailable::Full(_)) => {}
+            Err(Unavailable::Full(_)) => self.last = None,
             Err(down) => self.passed_over(PRIMARY, down),
         }
         let settings = &self.pools.reading;
@@ -323,17 +334,20 @@ impl Tour<'_> {
             return Err(Error::overloaded(settings.max_waiting));
         };
         let began = self.pools.shared.clock.now();
-        let left = settings.deadline.saturating_sub(self.waited);
         // Boxed, for it is rare and large.
         let racing = Box::pin(self.whichever_comes_first());
-        let racing = tokio::time::timeout(left, racing).await;
+        let racing = tokio::time::timeout(settings.deadline, racing).await;
         self.waited += self.pools.shared.clock.now().since(began);
         match racing {
             Ok((lease, reason)) => {
                 self.reason = reason;
                 Ok(self.stop(lease))
             }
-            Err(_) => Err(Error::lagging(settings.deadline)),
+            // If the primary cannot be reached, that is what is wrong.
+            Err(_) => Err(self
+                .last
+                .take()
+                .unwrap_or_else(|| Error::lagging(self.waited))),
         }
     }
 
