@@ -127,8 +127,13 @@ impl Tour<'_> {
         }
     }
 
-    /// Whether what is read through this sighting's connection includes what the read needs.
-    pub fn is_met_by(&self, sighting: &Sighting) -> bool {
+    /// Whether what is read on this node, which was seen there, includes what the read needs. The primary
+    /// shows everything that was acknowledged, as long as it is one.
+    pub fn accepts(&self, node: usize, sighting: &Sighting) -> bool {
+        (node == PRIMARY && !sighting.standby) || self.is_met_by(sighting)
+    }
+
+    fn is_met_by(&self, sighting: &Sighting) -> bool {
         let survey = &self.pools.shared.survey;
         let covers = |floor: &Position| survey.covers(*floor, sighting.position);
         self.need.floors.iter().all(covers)
@@ -253,10 +258,10 @@ impl Tour<'_> {
     fn stop(&self, lease: Lease) -> Stop {
         let sighting = lease.node().track.sighting();
         let vouched = sighting.filter(|one| proof::vouches(one, &lease.line().door));
-        let is_primary = lease.node().id == PRIMARY;
+        let node = lease.node().id;
         let enough = match &vouched {
-            Some(sighting) => is_primary || self.is_met_by(sighting),
-            None => (is_primary || self.need.floors.is_empty()) && !self.need.stamped,
+            Some(sighting) => self.accepts(node, sighting),
+            None => (node == PRIMARY || self.need.floors.is_empty()) && !self.need.stamped,
         };
         Stop {
             lease,
