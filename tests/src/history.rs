@@ -27,6 +27,7 @@
 pub mod checker;
 pub mod client;
 pub mod faults;
+pub mod mutants;
 pub mod nemesis;
 pub mod operation;
 pub mod plan;

@@ -1,44 +1,101 @@
-//! `make history`: the history harness as a program, as long as one likes.
+//! `make history` and `make history-mutants`: the harness as a program.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use manifold_tests::World;
+use manifold_tests::history::mutants::MUTANTS;
 use manifold_tests::history::{self, Plan};
 
-const USAGE: &str = "history [--operations N] [--seconds N] [--sessions N] [--seed N]";
+const USAGE: &str = "usage: history [--operations N] [--seconds N] [--sessions N] [--seed N]
+       history --mutants [--only NAME] [--seconds N] [--seed N]";
 
-fn main() -> ExitCode {
-    let mut plan = Plan::full();
-    let mut seed = fastrand::u64(..);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(option) = arguments.next() {
-        let number = arguments.next().and_then(|text| text.parse::<u64>().ok());
-        let Some(number) = number else {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        };
-        let count = || usize::try_from(number).expect("64 bits");
-        match option.as_str() {
-            "--operations" => plan.operations = count(),
-            "--seconds" => plan.time = Duration::from_secs(number),
-            "--sessions" => plan.sessions = count(),
-            "--seed" => seed = number,
-            _ => {
-                eprintln!("{USAGE}");
-                return ExitCode::from(2);
+/// What was asked for. By hand, because these five need no crate.
+#[derive(Default)]
+struct Arguments {
+    mutants: bool,
+    only: Option<String>,
+    operations: Option<usize>,
+    seconds: Option<u64>,
+    sessions: Option<usize>,
+    seed: Option<u64>,
+}
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let mut parsed = Self::default();
+        while let Some(option) = words.next() {
+            if option == "--mutants" {
+                parsed.mutants = true;
+                continue;
+            }
+            let value = words.next()?;
+            match option.as_str() {
+                "--only" => parsed.only = Some(value),
+                "--operations" => parsed.operations = Some(value.parse().ok()?),
+                "--seconds" => parsed.seconds = Some(value.parse().ok()?),
+                "--sessions" => parsed.sessions = Some(value.parse().ok()?),
+                "--seed" => parsed.seed = Some(value.parse().ok()?),
+                _ => return None,
             }
         }
+        Some(parsed)
     }
+
+    fn apply_to(&self, plan: &mut Plan) {
+        plan.operations = self.operations.unwrap_or(plan.operations);
+        plan.sessions = self.sessions.unwrap_or(plan.sessions);
+        plan.time = self.seconds.map_or(plan.time, Duration::from_secs);
+    }
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = Arguments::parse(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
     let Some(world) = World::alone() else {
         return ExitCode::FAILURE;
     };
-    let report = history::run(&world, &plan, seed, &|builder| builder);
-    println!("{report}");
-    let found = report.faults_found();
-    if found.is_empty() {
-        return ExitCode::SUCCESS;
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    let held = if arguments.mutants {
+        mutants(&world, &arguments, seed)
+    } else {
+        full(&world, &arguments, seed)
+    };
+    if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    eprintln!("history: {}", found.join("; "));
-    ExitCode::FAILURE
+}
+
+fn full(world: &World, arguments: &Arguments, seed: u64) -> bool {
+    let mut plan = Plan::full();
+    arguments.apply_to(&mut plan);
+    let report = history::run(world, &plan, seed, &|builder| builder);
+    println!("{report}");
+    let found = report.shortcomings();
+    if !found.is_empty() {
+        eprintln!("history: {}", found.join("; "));
+    }
+    found.is_empty()
+}
+
+fn mutants(world: &World, arguments: &Arguments, seed: u64) -> bool {
+    println!("seed: {seed}");
+    for mutant in MUTANTS {
+        if arguments
+            .only
+            .as_deref()
+            .is_some_and(|name| name != mutant.name)
+        {
+            continue;
+        }
+        let mut plan = mutant.plan();
+        arguments.apply_to(&mut plan);
+        let report = history::run(world, &plan, seed, &|builder| builder);
+        println!("== {} {}\n{report}", mutant.name, mutant.signs(&report));
+    }
+    true
 }

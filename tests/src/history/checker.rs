@@ -122,7 +122,7 @@ impl Found<'_> {
 }
 
 /// All checks, for one session.
-fn checks(session: usize, facts: &Facts) -> Vec<Box<dyn Check>> {
+pub fn checks(session: usize, facts: &Facts) -> Vec<Box<dyn Check>> {
     vec![
         Box::new(loads::OwnWrites::new(session)),
         Box::new(loads::CachedOwnWrites::default()),

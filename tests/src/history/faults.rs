@@ -70,41 +70,53 @@ pub const CRASH: Fault = Fault {
     end: |_, node| node.wait_ready(),
 };
 
+/// The replica makes each commit visible a little late, as one that is busy.
+pub const DELAY: Fault = Fault {
+    name: "delay",
+    lasts: (100, 900),
+    begin: |_, node| set_delay(node, "5ms"),
+    end: |_, node| set_delay(node, "0"),
+};
+
 /// The primary waits for a replica that does not exist: commits are in the log, and on the replicas, while
 /// the primary does not show them yet.
 pub const SYNCHRONOUS_WAIT: Fault = Fault {
     name: "synchronous wait",
     lasts: (50, 300),
-    begin: |world, node| {
-        set_synchronous(world, node, "ANY 2 (\"replica-1\", ghost)");
-        Ok(())
-    },
-    end: |world, node| {
-        set_synchronous(world, node, "");
-        Ok(())
-    },
+    begin: |_, node| set_synchronous(node, "ANY 2 (\"replica-1\", ghost)"),
+    end: |_, node| set_synchronous(node, ""),
 };
 
 /// What a replica of a full run goes through.
-pub const OF_REPLICAS: &[Fault] = &[PAUSE, KILL, FREEZE, CUT, CRASH];
+pub const OF_REPLICAS: &[Fault] = &[PAUSE, KILL, FREEZE, CUT, CRASH, DELAY];
 
-/// How often the hot table is rewritten before a crash. Each time is about half a megabyte of log, and the
-/// more the replica has to replay again, the longer it shows the past.
-const REWRITES: usize = 40;
+/// What a crashed replica shall have to go over again, in bytes. It takes about a fifth of a second, and all
+/// that time the replica shows the past.
+const TO_GO_OVER_AGAIN: u64 = 10 << 20;
+
+/// As much log in records that touch one page only: they take time to replay, and no page has to leave the
+/// replica's memory for them, from where on it could not go back behind that.
+const FILL_THE_LOG: &str = "SELECT count(setval('hot', n)) FROM generate_series(1, 120000) n";
+
+/// No checkpoint comes by itself while a run lasts.
+const KEEP_THE_LOG: &str = "ALTER SYSTEM SET max_wal_size = '2GB'; SELECT pg_reload_conf()";
 
 /// How often a backend is looked for, because connections come and go meanwhile.
 const ATTEMPTS: usize = 5;
 
+/// What [`CRASH`] needs from the cluster: a replica goes back to its last restartpoint, and with the small
+/// log of these clusters that would be wherever it just was.
+pub fn prepare(world: &World) {
+    for node in world.cluster().nodes() {
+        world.sql(node, KEEP_THE_LOG);
+    }
+}
+
 fn crash(world: &World, node: &Node) -> Outcome {
-    // The restartpoint is here, so recovery begins here.
-    world.sql(world.primary(), "CHECKPOINT");
-    world.cluster().wait_replayed()?;
-    world.sql(node, "CHECKPOINT");
-    let rewrites: Vec<_> = (0..REWRITES)
-        .map(|round| format!("UPDATE hot SET filler = repeat('{}', 100)", round % 10))
-        .collect();
-    world.sql(world.primary(), &rewrites.join(";"));
-    world.cluster().wait_replayed()?;
+    if to_go_over_again(world, node) < TO_GO_OVER_AGAIN {
+        world.sql(world.primary(), FILL_THE_LOG);
+        world.cluster().wait_replayed()?;
+    }
     let mut crashed = crash_some_backend(world, node);
     for _ in 1..ATTEMPTS {
         if crashed.is_ok() {
@@ -113,6 +125,16 @@ fn crash(world: &World, node: &Node) -> Outcome {
         crashed = crash_some_backend(world, node);
     }
     crashed
+}
+
+/// How much of the log lies between where the replica's recovery would begin to answer and where it is.
+fn to_go_over_again(world: &World, node: &Node) -> u64 {
+    let bytes = world.sql(
+        node,
+        "SELECT (pg_last_wal_replay_lsn() - greatest(redo_lsn, min_recovery_end_lsn))::bigint \
+         FROM pg_control_checkpoint(), pg_control_recovery()",
+    );
+    bytes.parse().unwrap_or(0)
 }
 
 /// Whichever it is: all of them end with it. An error if its connection was closed in between.
@@ -125,8 +147,15 @@ fn crash_some_backend(world: &World, node: &Node) -> Outcome {
     node.crash_backend(backend.parse().expect("a process id"))
 }
 
-fn set_synchronous(world: &World, node: &Node, names: &str) {
+fn set_delay(node: &Node, delay: &str) -> Outcome {
+    // Commits alone wait, not the records before them.
+    let sql =
+        format!("ALTER SYSTEM SET recovery_min_apply_delay = '{delay}'; SELECT pg_reload_conf()");
+    node.run_sql("postgres", &sql).map(drop)
+}
+
+fn set_synchronous(node: &Node, names: &str) -> Outcome {
     let sql =
         format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'; SELECT pg_reload_conf()");
-    world.sql(node, &sql);
+    node.run_sql("postgres", &sql).map(drop)
 }

@@ -32,7 +32,7 @@ pub struct Report {
 
 impl Report {
     /// Why the run did not hold; empty if it did.
-    pub fn faults_found(&self) -> Vec<String> {
+    pub fn shortcomings(&self) -> Vec<String> {
         let mut found = Vec::new();
         let violations = self.verdict.violations.len();
         if violations > 0 {

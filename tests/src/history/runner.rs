@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use crate::World;
 use crate::history::checker::check;
 use crate::history::client::Client;
+use crate::history::faults;
 use crate::history::nemesis::{self, Happened};
 use crate::history::operation::Steps;
 use crate::history::plan::Plan;
@@ -31,6 +32,7 @@ pub fn run(world: &World, plan: &Plan, seed: u64, change: &dyn Fn(Builder) -> Bu
     // A database of its own, so that runs may follow each other on one cluster.
     let world = world.sibling();
     register::create(&world, plan.sessions);
+    faults::prepare(&world);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -1,0 +1,178 @@
+//! Mistakes that are easily made about positions, and for each a directed plan in which it shows.
+//!
+//! Each is a trap that somebody has fallen into. The core can be told to fall into it, too; then the
+//! harness must say so, else a run without violations would mean nothing.
+
+use std::time::Duration;
+
+use crate::history::faults::{CRASH, CUT, DELAY, Fault, PAUSE, SYNCHRONOUS_WAIT};
+use crate::history::nemesis::{Hand, Target};
+use crate::history::operation::{Kind, Weights};
+use crate::history::plan::Plan;
+use crate::history::report::Report;
+
+/// A mistake, and where it shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Mutant {
+    /// How it is called.
+    pub name: &'static str,
+    /// What the sessions do.
+    pub weights: Weights,
+    /// Who breaks what meanwhile.
+    pub hands: &'static [Hand],
+    /// What shows it.
+    pub shown_by: Sign,
+}
+
+/// What shows a mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Broken promises.
+    Violations,
+    /// Gap pairs where nothing but the mistake moves a session to the primary.
+    GapPairs,
+}
+
+/// How long one directed run takes.
+const TIME: Duration = Duration::from_secs(2);
+
+/// The usual mixture of what a session's floor is about.
+const WRITES_AND_READS: Weights = &[(Kind::Write, 30), (Kind::SessionRead, 70)];
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[
+    // The position is newer than the snapshot that the statement had begun with.
+    Mutant {
+        name: "guard_inside",
+        weights: &[(Kind::Write, 30), (Kind::SlowRead, 70)],
+        hands: ALWAYS_LATE,
+        shown_by: Sign::Violations,
+    },
+    // A standby's snapshot lists no transaction as running, so whatever has an older id than the newest one
+    // that it replayed counts as visible.
+    Mutant {
+        name: "standby_snapshot",
+        weights: &[
+            (Kind::SlowWrite, 30),
+            (Kind::Write, 20),
+            (Kind::SessionRead, 50),
+        ],
+        hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        shown_by: Sign::Violations,
+    },
+    // Received is not replayed, and who receives nothing any more has replayed it all.
+    Mutant {
+        name: "receive_is_replay",
+        weights: WRITES_AND_READS,
+        hands: &[
+            restless(0, &[SHORT_PAUSE, CUT]),
+            restless(1, &[SHORT_PAUSE, CUT]),
+        ],
+        shown_by: Sign::Violations,
+    },
+    // A replica is young for a while after it stopped to replay.
+    Mutant {
+        name: "replay_timestamp",
+        weights: WRITES_AND_READS,
+        hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        shown_by: Sign::Violations,
+    },
+    // What is not written out yet lies behind it, and is acknowledged all the same.
+    Mutant {
+        name: "write_lsn_token",
+        weights: &[(Kind::LazyWrite, 30), (Kind::SessionRead, 70)],
+        hands: &[],
+        shown_by: Sign::Violations,
+    },
+    // A commit is on the replicas before the primary shows it.
+    Mutant {
+        name: "primary_is_fresher",
+        weights: &[(Kind::Write, 3), (Kind::SessionRead, 97)],
+        hands: &[Hand {
+            on: Target::Primary,
+            faults: &[SYNCHRONOUS_WAIT],
+            rests: (20, 100),
+        }],
+        shown_by: Sign::GapPairs,
+    },
+    // What an answer includes at least is not all that it has shown.
+    Mutant {
+        name: "stamp_as_reach",
+        weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
+        hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        shown_by: Sign::Violations,
+    },
+    // A replica that recovers shows the past again.
+    Mutant {
+        name: "trust_across_crash",
+        weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
+        hands: &[restless(0, &[CRASH]), restless(1, &[CRASH])],
+        shown_by: Sign::Violations,
+    },
+    // A sample that is older than the bound says nothing about what came between.
+    Mutant {
+        name: "ring_wrong_side",
+        weights: &[(Kind::Write, 40), (Kind::BoundedEventualRead, 60)],
+        hands: &[restless(0, &[LONG_PAUSE]), restless(1, &[LONG_PAUSE])],
+        shown_by: Sign::Violations,
+    },
+    // The commit's own record lies behind it.
+    Mutant {
+        name: "position_before_commit",
+        weights: &[
+            (Kind::Write, 20),
+            (Kind::SlowWrite, 20),
+            (Kind::SessionRead, 60),
+        ],
+        hands: ALWAYS_LATE,
+        shown_by: Sign::Violations,
+    },
+];
+
+const SHORT_PAUSE: Fault = PAUSE.lasting(20, 150);
+const LONG_PAUSE: Fault = PAUSE.lasting(300, 900);
+
+/// Commits come late on both replicas, all the time.
+const ALWAYS_LATE: &[Hand] = &[
+    Hand {
+        on: Target::Replica(0),
+        faults: &[DELAY.lasting(60_000, 60_000)],
+        rests: (0, 0),
+    },
+    Hand {
+        on: Target::Replica(1),
+        faults: &[DELAY.lasting(60_000, 60_000)],
+        rests: (0, 0),
+    },
+];
+
+/// A hand on a replica that hardly rests.
+const fn restless(replica: usize, faults: &'static [Fault]) -> Hand {
+    Hand {
+        on: Target::Replica(replica),
+        faults,
+        rests: (10, 100),
+    }
+}
+
+impl Mutant {
+    /// The directed plan.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            operations: 0,
+            time: TIME,
+            weights: self.weights,
+            dropped: 0,
+            hands: self.hands,
+            ..Plan::full()
+        }
+    }
+
+    /// How often a run shows the mistake.
+    pub fn signs(&self, report: &Report) -> usize {
+        match self.shown_by {
+            Sign::Violations => report.verdict.violations.len(),
+            Sign::GapPairs => report.verdict.gap_pairs,
+        }
+    }
+}
