@@ -137,12 +137,14 @@ fn to_go_over_again(world: &World, node: &Node) -> u64 {
     bytes.parse().unwrap_or(0)
 }
 
-/// Whichever it is: all of them end with it. An error if its connection was closed in between.
+/// Whichever it is: all of them end with it. A replica that nobody uses has a background writer at least, whose
+/// end is the same crash. An error if the connection was closed in between.
 fn crash_some_backend(world: &World, node: &Node) -> Outcome {
     let backend = world.sql(
         node,
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' \
-         ORDER BY pid = pg_backend_pid() LIMIT 1",
+        "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+         AND backend_type IN ('client backend', 'background writer') \
+         ORDER BY backend_type = 'client backend' DESC LIMIT 1",
     );
     node.crash_backend(backend.parse().expect("a process id"))
 }
