@@ -184,6 +184,10 @@ impl Builder {
         if let Err(reason) = cache.open(namespace.clone()).await {
             tracing::warn!(%reason, "Redis does not answer; calls go on without it until it does");
         }
+        for watcher in pools.watchers() {
+            // Spawned: one for each node, which it holds weakly and ends with.
+            tokio::spawn(watcher.watch());
+        }
         let calls = Arc::new(Calls::new(pools, cache, self.settings.write.clone()));
         // Spawned: the background task of the pools. It holds them weakly and ends with them.
         tokio::spawn(upkeep(Arc::downgrade(&calls), self.settings.pool.upkeep));

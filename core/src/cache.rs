@@ -12,18 +12,21 @@
 //!   entry could come back from there.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use crate::terms::bounds::Bounds;
 use crate::terms::cacheable::Cacheable;
 use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::key::Key;
 use crate::terms::namespace::Namespace;
+use crate::terms::position::Position;
 use crate::terms::settings::CacheSettings;
 
 pub mod entry;
@@ -51,6 +54,19 @@ pub type AnyValue = Arc<dyn Any + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Generation(u64);
 
+/// An answer that is kept.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    /// It.
+    pub value: AnyValue,
+    /// What it includes, and what it cannot show.
+    pub bounds: Bounds,
+    /// The length of its encoding, in bytes.
+    pub weight: usize,
+    /// For how long it may be served.
+    pub ttl: Duration,
+}
+
 /// Both levels.
 #[derive(Debug)]
 pub struct Cache {
@@ -58,6 +74,8 @@ pub struct Cache {
     shared: Option<Shared>,
     flights: Arc<Flights>,
     generations: Box<[AtomicU64]>,
+    /// Behind which position the keys of a stripe were last invalidated by this process.
+    fences: Mutex<HashMap<usize, Position>>,
     hasher: RandomState,
     /// Keys of writes whose outcome is being asked for: nothing may be stored.
     undecided: Refused,
@@ -70,8 +88,8 @@ pub struct Cache {
 /// What Redis had to say about a key.
 #[derive(Debug)]
 pub enum Far<T> {
-    /// An answer, for how much longer it may be served, and its weight.
-    Hit(T, Duration, usize),
+    /// An answer, what it lies between, for how much longer it may be served, and its weight.
+    Hit(T, Bounds, Duration, usize),
     /// None. The generation is there if a fill may follow.
     Miss(Option<SharedGeneration>),
 }
@@ -87,6 +105,7 @@ impl Cache {
             shared,
             flights: Arc::default(),
             generations: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            fences: Mutex::default(),
             hasher: RandomState::default(),
             undecided: Refused::default(),
             undelivered: Refused::default(),
@@ -115,9 +134,13 @@ impl Cache {
         SharedCache::open(self, shared).await
     }
 
-    /// The answer that L1 holds.
-    pub fn near<T: Cacheable>(&self, key: &Key) -> Option<T> {
-        self.local.get(key, self.generation(key))
+    /// The answer that L1 holds, if `includes` says that its bounds will do.
+    pub fn near<T: Cacheable>(
+        &self,
+        key: &Key,
+        includes: impl FnOnce(&Bounds) -> bool,
+    ) -> Option<(T, Bounds)> {
+        self.local.get(key, self.generation(key), includes)
     }
 
     /// A seat in the flight that loads `key`: the leader's, or its answer.
@@ -126,8 +149,13 @@ impl Cache {
         (self.flights.board(key, self.generation(key), patience)).await
     }
 
-    /// The answer that Redis holds.
-    pub async fn far<T: Cacheable>(&self, key: &Key) -> Far<T> {
+    /// The answer that Redis holds, if it includes this process's own invalidation of the key and
+    /// `includes` says that its bounds will do.
+    pub async fn far<T: Cacheable>(
+        &self,
+        key: &Key,
+        includes: impl FnOnce(&Bounds) -> bool,
+    ) -> Far<T> {
         let Some(shared) = &self.shared else {
             return Far::Miss(None);
         };
@@ -138,19 +166,22 @@ impl Cache {
             None => Far::Miss(None),
             Some(Found { generation, bytes }) => {
                 let hit = bytes.and_then(|bytes| {
-                    let (value, left) = self.decode(&bytes)?;
-                    Some((value, left, bytes.len()))
+                    let (value, bounds, left) = self.decode(&bytes)?;
+                    // Another process may have filled it from a replica that lags.
+                    let fenced = self.fence(key).is_none_or(|fence| bounds.include(fence));
+                    let served = fenced && includes(&bounds);
+                    served.then_some((value, bounds, left, bytes.len()))
                 });
                 match hit {
-                    Some((value, left, weight)) => Far::Hit(value, left, weight),
+                    Some((value, bounds, left, weight)) => Far::Hit(value, bounds, left, weight),
                     None => Far::Miss(Some(generation)),
                 }
             }
         }
     }
 
-    /// The value of an entry that may still be served, and for how long.
-    fn decode<T: Cacheable>(&self, bytes: &[u8]) -> Option<(T, Duration)> {
+    /// The value of an entry that may still be served, its bounds, and for how long.
+    fn decode<T: Cacheable>(&self, bytes: &[u8]) -> Option<(T, Bounds, Duration)> {
         let entry = Entry::parse(bytes)?;
         let left = entry.time_left(self.clock.wall_ms())?;
         // No program of ours writes a larger one, nor one with something behind it.
@@ -158,22 +189,15 @@ impl Cache {
             return None;
         }
         let (value, rest) = postcard::take_from_bytes(entry.payload).ok()?;
-        rest.is_empty().then_some((value, left))
+        rest.is_empty().then_some((value, entry.bounds, left))
     }
 
     /// Keeps an answer in L1, if nothing invalidated its key since `generation` was current.
-    pub fn keep_near(
-        &self,
-        key: &Key,
-        generation: Generation,
-        value: AnyValue,
-        weight: usize,
-        ttl: Duration,
-    ) {
+    pub fn keep_near(&self, key: &Key, generation: Generation, fill: Fill) {
         if generation != self.generation(key) || self.undecided.contains(key) {
             return;
         }
-        (self.local).insert(key.clone(), generation, value, weight, ttl);
+        (self.local).insert(key.clone(), generation, fill);
     }
 
     /// Keeps an answer in Redis, if nothing invalidated its key there since `seen`.
@@ -182,16 +206,37 @@ impl Cache {
         key: &Key,
         seen: &SharedGeneration,
         payload: &[u8],
-        ttl: Duration,
+        fill: &Fill,
     ) {
         let Some(shared) = &self.shared else { return };
         let kept_out = payload.len() > self.settings.max_value_bytes
             || self.undecided.contains(key)
             || self.undelivered.contains(key);
         if !kept_out {
-            let entry = Entry::write(self.clock.wall_ms(), ttl, payload);
-            shared.fill(key, T::FINGERPRINT, seen, &entry, ttl).await;
+            let entry = Entry::write(self.clock.wall_ms(), fill.ttl, &fill.bounds, payload);
+            shared
+                .fill(key, T::FINGERPRINT, seen, &entry, fill.ttl)
+                .await;
         }
+    }
+
+    /// From now on what is loaded for `keys`, or taken from Redis, must include `position`. It comes
+    /// before the invalidation in this process, so a load of the next generation knows it.
+    pub fn fence_near(&self, keys: &[Key], position: Option<Position>) {
+        let Some(position) = position else { return };
+        let mut fences = self.fences.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            fences
+                .entry(self.stripe_of(key))
+                .and_modify(|known| *known = known.later(position))
+                .or_insert(position);
+        }
+    }
+
+    /// What an answer for `key` must include because this process has invalidated it.
+    pub fn fence(&self, key: &Key) -> Option<Position> {
+        let fences = self.fences.lock().unwrap_or_else(PoisonError::into_inner);
+        fences.get(&self.stripe_of(key)).copied()
     }
 
     /// Drops `keys` in this process: no load under way will be stored, and L1 has them no more.
@@ -234,10 +279,13 @@ impl Cache {
     }
 
     fn stripe(&self, key: &Key) -> &AtomicU64 {
+        &self.generations[self.stripe_of(key)]
+    }
+
+    fn stripe_of(&self, key: &Key) -> usize {
         let hash = self.hasher.hash_one(key);
         // The remainder is below STRIPES, which is a usize.
-        let at = usize::try_from(hash % STRIPES as u64).unwrap_or(0);
-        &self.generations[at]
+        usize::try_from(hash % STRIPES as u64).unwrap_or(0)
     }
 }
 

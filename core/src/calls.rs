@@ -1,24 +1,29 @@
 //! Floor 2: the journeys. There are four, their order is the promise, and each is one page with all
 //! its branches on it. Below it, rooms hold things or decide things.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::{Notify, Semaphore};
 
 use crate::cache::Cache;
 use crate::pools::Pools;
 use crate::terms::call::Name;
-use crate::terms::position::Position;
+use crate::terms::memory::Memory;
 use crate::terms::settings::WriteSettings;
 
 pub mod body;
 pub mod cached;
+pub mod caller;
 pub mod ending;
+pub mod need;
 pub mod read;
 pub mod running;
+pub mod snapshot;
 pub mod transaction;
 pub mod write;
+pub mod written;
 
 /// The rooms that the journeys lead through.
 #[derive(Debug)]
@@ -32,7 +37,14 @@ pub struct Calls {
     redeliveries: Arc<Semaphore>,
     closing: AtomicBool,
     closed: Notify,
-    last_write: Mutex<Option<Position>>,
+    /// What the calls without a session must include: this process's own writes.
+    process: Memory,
+    /// Whether `process` has a cached floor; a hit must not take its lock to find out.
+    has_cached_floor: AtomicBool,
+    /// Who numbers this process's invalidations.
+    epoch: u64,
+    /// The number of the last one.
+    sequence: AtomicU64,
     said_read_in_write: AtomicBool,
 }
 
@@ -46,17 +58,12 @@ impl Calls {
             settings,
             closing: AtomicBool::new(false),
             closed: Notify::new(),
-            last_write: Mutex::new(None),
+            process: Memory::default(),
+            has_cached_floor: AtomicBool::new(false),
+            epoch: foldhash::fast::RandomState::default().hash_one(()),
+            sequence: AtomicU64::new(0),
             said_read_in_write: AtomicBool::new(false),
         }
-    }
-
-    /// The position behind the last write of this process.
-    pub fn last_write(&self) -> Option<Position> {
-        *self
-            .last_write
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the manifold is being shut down.

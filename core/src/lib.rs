@@ -74,6 +74,7 @@ pub mod docs;
 pub mod macro_support;
 mod manifold;
 pub mod prelude;
+mod session;
 // 2: the journeys.
 mod calls;
 // 1: the rooms.
@@ -90,12 +91,13 @@ pub use cache::shared::link::ping_redis;
 pub use diesel_manifold_macros::{CacheKey, Cacheable, repository};
 pub use manifold::Manifold;
 pub use pools::connect::connect;
-pub use pools::node::{NodeStatus, PoolStatus};
+pub use pools::status::{NodeStatus, PoolStatus};
 pub use query::conn::{CanExecute, QueryConn, ReadConn, ReadPipe, WriteConn};
 pub use query::dsl::RunQueryDsl;
 pub use query::futures as return_futures;
 pub use query::permission::{ReadOnlyQuery, RunsOn, kind};
 pub use query::raw_sql::{AssertReadOnly, AssertReadOnlyExt};
+pub use session::Session;
 pub use terms::cacheable::Cacheable;
 pub use terms::call::{Isolation, Name};
 pub use terms::clock::{Clock, Moment};
@@ -105,8 +107,9 @@ pub use terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
 pub use terms::outcome::Outcome;
 pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
-pub use terms::route::{Reason, Route, Source, routes};
+pub use terms::route::{Reason, Role, Route, Source, routes};
 pub use terms::settings::{
     Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
 };
 pub use terms::stored::StoredName;
+pub use terms::wire::Wire;

@@ -17,7 +17,7 @@ use crate::manifold::Manifold;
 
 /// Runs a `#[read]`.
 pub async fn read<B: ReadBody>(db: &Manifold, call: &'static ReadCall, body: B) -> B::Output {
-    db.calls().read(call, body).await
+    db.calls().read(db.caller(), call, body).await
 }
 
 /// Runs a `#[cached]` read.
@@ -27,10 +27,10 @@ pub async fn cached<B: CachedBody>(
     key: Key,
     body: B,
 ) -> B::Output {
-    db.calls().cached(call, key, body).await
+    db.calls().cached(db.caller(), call, key, body).await
 }
 
 /// Runs a `#[write]`.
 pub async fn write<B: WriteBody>(db: &Manifold, call: &'static WriteCall, body: B) -> B::Output {
-    db.calls().write(call, body).await
+    db.calls().write(db.caller(), call, body).await
 }

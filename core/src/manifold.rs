@@ -5,11 +5,15 @@ use std::sync::Arc;
 use crate::builder::Builder;
 use crate::cache::shared::inspection::SharedCache;
 use crate::calls::Calls;
+use crate::calls::caller::Caller;
 use crate::calls::transaction::SendClosure;
-use crate::pools::node::NodeStatus;
-use crate::query::conn::WriteConn;
+use crate::pools::status::NodeStatus;
+use crate::query::conn::{ReadConn, WriteConn};
+use crate::session::Session;
 use crate::terms::error::{Error, Result};
+use crate::terms::memory::Memory;
 use crate::terms::namespace::Namespace;
+use crate::terms::policy::Policy;
 use crate::terms::position::Position;
 
 /// One primary, its replicas and a two-level cache, behind one handle.
@@ -21,6 +25,7 @@ use crate::terms::position::Position;
 pub struct Manifold {
     calls: Arc<Calls>,
     namespace: Namespace,
+    caller: Caller,
 }
 
 impl Manifold {
@@ -53,11 +58,90 @@ impl Manifold {
     }
 
     pub(crate) fn new(calls: Arc<Calls>, namespace: Namespace) -> Self {
-        Self { calls, namespace }
+        Self {
+            calls,
+            namespace,
+            caller: Caller::default(),
+        }
     }
 
     pub(crate) fn calls(&self) -> &Arc<Calls> {
         &self.calls
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The same manifold, whose reads take `policy` in the place of what they were annotated with.
+    ///
+    /// ```no_run
+    /// # use diesel_manifold::{Consistency, Manifold, Policy};
+    /// # use std::time::Duration;
+    /// # fn example(manifold: &Manifold) {
+    /// let strong = manifold.with(Consistency::Strong);
+    /// let recent = manifold.with(Policy::new().max_staleness(Duration::from_secs(2)));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with(&self, policy: impl Into<Policy>) -> Self {
+        let mut other = self.clone();
+        other.caller.policy = Some(policy.into());
+        other
+    }
+
+    /// A new session, which has written and seen nothing yet.
+    pub fn session(&self) -> Session {
+        Session::new(self.clone(), Memory::default())
+    }
+
+    /// The same manifold, whose calls read and write with `session`.
+    ///
+    /// ```no_run
+    /// # use diesel_manifold::{Manifold, Session};
+    /// # struct Albums { db: Manifold }
+    /// # fn example(manifold: &Manifold, session: &Session) {
+    /// let albums = Albums { db: manifold.with_session(session) };
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_session(&self, session: &Session) -> Self {
+        let mut other = self.clone();
+        other.caller.memory = Some(Arc::clone(session.memory()));
+        other
+    }
+
+    /// Runs `body` on one snapshot of one node that is fresh enough: its reads see the database at one
+    /// moment.
+    ///
+    /// ```ignore
+    /// let (album, songs) = manifold.read_snapshot(async |snap| {
+    ///     let album = albums.by_id_on(snap, 7).await?;
+    ///     Ok((album, songs.of_album_on(snap, 7).await?))
+    /// }).await?;
+    /// ```
+    ///
+    /// It is a read-only transaction at REPEATABLE READ. How fresh it must be says the policy of the
+    /// handle ([`Manifold::with`]), by default the session. Public methods called inside read
+    /// elsewhere; the `_on` methods read this snapshot. The body runs once: when its node fails
+    /// half way, so does the call.
+    ///
+    /// # Errors
+    ///
+    /// What `body` fails with; else [`Error`]: unreachable, busy, lagging.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, its query is cancelled and the connection closed.
+    pub async fn read_snapshot<R, E, F>(&self, body: F) -> Result<R, E>
+    where
+        for<'r, 'c> F: AsyncFnOnce(&'r mut ReadConn<'c>) -> Result<R, E>
+            + SendClosure<&'r mut ReadConn<'c>, Result<R, E>, Running: Send>
+            + Send,
+        E: From<Error> + Send,
+        R: Send,
+    {
+        self.calls.read_snapshot(&self.caller, body).await
     }
 
     /// Runs `body` in one transaction on the primary: several repositories, one commit.
@@ -90,7 +174,7 @@ impl Manifold {
         E: From<Error> + Send,
         R: Send,
     {
-        self.calls.transaction(body).await
+        self.calls.transaction(&self.caller, body).await
     }
 
     /// The state of each node, the primary first.

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-use crate::rules::balance;
-use crate::terms::clock::Clock;
+use crate::terms::clock::{Clock, Moment};
 use crate::terms::error::{Error, Result};
-use crate::terms::route::Reason;
-use crate::terms::settings::{Balance, Settings};
+use crate::terms::settings::{Balance, ReadSettings, Settings};
+use crate::terms::sighting::PRIMARY;
 
 pub mod commit;
 pub mod connect;
@@ -19,21 +18,32 @@ pub mod lease;
 pub mod node;
 pub mod outcome;
 pub mod queries;
+pub mod status;
+pub mod survey;
+pub mod tour;
+pub mod track;
 pub mod upkeep;
+pub mod watcher;
 
 use connect::Session;
 use connect::endpoint::Endpoint;
 use connect::identity::Identity;
 use lease::Lease;
-use node::{Node, NodeStatus, Shared, Unavailable};
+use node::{Node, Shared, Unavailable};
+use status::NodeStatus;
+use survey::Survey;
+use watcher::Watcher;
 
 /// All nodes of a manifold.
 #[derive(Debug)]
 pub struct Pools {
-    primary: Arc<Node>,
-    replicas: Vec<Arc<Node>>,
+    /// The primary first; each at the place of its number.
+    nodes: Vec<Arc<Node>>,
     balance: Balance,
     turns: AtomicU64,
+    reading: ReadSettings,
+    /// One permit for each read that waits because the primary's read pool is in use.
+    waiting: Semaphore,
     shared: Arc<Shared>,
 }
 
@@ -52,20 +62,31 @@ impl Pools {
         } else {
             pool.fallback_size.unwrap_or((pool.size / 5).max(1))
         };
-        let shared = Arc::new(Shared::new(clock, pool));
-        let node = |name: &str, endpoint: &Endpoint, readers, writers| {
-            Node::new(name, endpoint, readers, writers, Arc::clone(&shared)).map(Arc::new)
-        };
+        let survey = Survey::new(&settings.read);
+        let shared = Arc::new(Shared::new(clock, pool, survey));
         let size = shared.settings.size;
+        let primary = Node::new(
+            PRIMARY,
+            "primary",
+            primary,
+            reading,
+            Some(size),
+            Arc::clone(&shared),
+        );
+        let replicas = replicas.iter().enumerate().map(|(at, endpoint)| {
+            let id = PRIMARY + 1 + at;
+            let name = format!("replica-{id}");
+            Node::new(id, &name, endpoint, size, None, Arc::clone(&shared))
+        });
         Ok(Self {
-            primary: node("primary", primary, reading, Some(size))?,
-            replicas: replicas
-                .iter()
-                .enumerate()
-                .map(|(at, endpoint)| node(&format!("replica-{}", at + 1), endpoint, size, None))
+            nodes: std::iter::once(primary)
+                .chain(replicas)
+                .map(|node| node.map(Arc::new))
                 .collect::<Result<_>>()?,
             balance: settings.balance,
             turns: AtomicU64::new(0),
+            reading: settings.read.clone(),
+            waiting: Semaphore::new(settings.read.max_waiting),
             shared,
         })
     }
@@ -73,9 +94,9 @@ impl Pools {
     /// Connects to the primary, which must answer, and to the replicas, which need not: one that
     /// does not is left out and said so.
     pub async fn open(&self) -> Result<Identity> {
-        let identity = self.primary.identify(Session::Write).await?;
+        let identity = self.primary().identify(Session::Write).await?;
         self.shared.expect(identity.clone());
-        let replicas = self.replicas.iter().map(|replica| async {
+        let replicas = self.replicas().map(|replica| async move {
             if let Err(error) = replica.identify(Session::Read).await {
                 if error.is_configuration() {
                     return Err(error);
@@ -90,34 +111,9 @@ impl Pools {
 
     /// A connection for writing.
     pub async fn write(&self) -> Result<Lease> {
-        match self.primary.lend(Session::Write).await {
-            Ok(loan) => Ok(Lease::new(loan, Arc::clone(&self.primary))),
+        match self.primary().lend(Session::Write).await {
+            Ok(loan) => Ok(Lease::new(loan, Arc::clone(self.primary()))),
             Err(unavailable) => Err(self.error(unavailable)),
-        }
-    }
-
-    /// The nodes that a read may ask, in order.
-    pub fn tour(&self) -> Tour<'_> {
-        let healthy: Vec<_> = self
-            .replicas
-            .iter()
-            .filter_map(|n| n.load().map(|l| (n, l)))
-            .collect();
-        let loads: Vec<_> = healthy.iter().map(|(_, load)| *load).collect();
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        let order = balance::order(self.balance, &loads, turn, dice::roll());
-        let mut nodes: Vec<_> = order.into_iter().map(|at| healthy[at].0).collect();
-        nodes.push(&self.primary);
-        nodes.reverse();
-        Tour {
-            pools: self,
-            reason: if nodes.len() == 1 {
-                Reason::NoReplica
-            } else {
-                Reason::Balanced
-            },
-            left: nodes,
-            last: None,
         }
     }
 
@@ -126,8 +122,46 @@ impl Pools {
         self.nodes().map(|node| node.status()).collect()
     }
 
+    /// What is known of positions.
+    pub fn survey(&self) -> &Survey {
+        &self.shared.survey
+    }
+
+    /// The time.
+    pub fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
+    /// How reads find their way.
+    pub fn reading(&self) -> &ReadSettings {
+        &self.reading
+    }
+
+    /// One watcher for each node.
+    pub fn watchers(&self) -> impl Iterator<Item = Watcher> {
+        let watcher = |node| Watcher::new(node, self.reading.clone());
+        self.nodes.iter().map(watcher)
+    }
+
     fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
-        std::iter::once(&self.primary).chain(&self.replicas)
+        self.nodes.iter()
+    }
+
+    /// The node with this number.
+    pub fn node(&self, id: usize) -> Option<&Arc<Node>> {
+        self.nodes.get(id)
+    }
+
+    fn primary(&self) -> &Arc<Node> {
+        &self.nodes[PRIMARY]
+    }
+
+    fn replicas(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.iter().skip(PRIMARY + 1)
+    }
+
+    fn next_turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whom to wake when a node should be probed at once.
@@ -146,48 +180,5 @@ impl Pools {
             Unavailable::Down(who, error) => error.into_error(&who),
             Unavailable::Closed => Error::shut_down(),
         }
-    }
-}
-
-/// One read's way from node to node, until one answers.
-#[derive(Debug)]
-pub struct Tour<'p> {
-    pools: &'p Pools,
-    left: Vec<&'p Arc<Node>>,
-    reason: Reason,
-    last: Option<Error>,
-}
-
-impl Tour<'_> {
-    /// A connection to the next node that has one to lend.
-    ///
-    /// A node that refuses is left out from then on; one whose pool is full for as long as a call
-    /// may wait is passed over this once.
-    pub async fn next(&mut self) -> Result<Lease> {
-        while let Some(node) = self.left.pop() {
-            match node.lend(Session::Read).await {
-                Ok(loan) => return Ok(Lease::new(loan, Arc::clone(node))),
-                Err(unavailable) => {
-                    self.last = Some(self.pools.error(unavailable));
-                    self.reason = Reason::Fallback;
-                }
-            }
-        }
-        Err(self.last.take().unwrap_or_else(Error::shut_down))
-    }
-
-    /// Whether there is another node to ask.
-    pub fn goes_on(&self) -> bool {
-        !self.left.is_empty()
-    }
-
-    /// The node that was asked last failed while it answered.
-    pub fn failed(&mut self) {
-        self.reason = Reason::Fallback;
-    }
-
-    /// Why the node that was asked last was chosen.
-    pub fn reason(&self) -> Reason {
-        self.reason
     }
 }

@@ -4,3 +4,6 @@
 pub mod balance;
 pub mod breaker;
 pub mod fitness;
+pub mod proof;
+pub mod ring;
+pub mod route;

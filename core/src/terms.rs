@@ -1,5 +1,6 @@
 //! Floor 0: the nouns every other floor may say. Data and small conversions; nothing here waits.
 
+pub mod bounds;
 pub mod cacheable;
 pub mod call;
 pub mod clock;
@@ -8,6 +9,7 @@ pub mod fingerprint;
 pub mod floors;
 pub mod invalidations;
 pub mod key;
+pub mod memory;
 pub mod namespace;
 pub mod notes;
 pub mod outcome;
@@ -15,5 +17,7 @@ pub mod policy;
 pub mod position;
 pub mod route;
 pub mod settings;
+pub mod sighting;
 pub mod stored;
 pub mod tls;
+pub mod wire;

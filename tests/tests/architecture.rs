@@ -20,6 +20,7 @@ const FLOORS: [(&str, &[&str]); 5] = [
             "prelude",
             "macro_support",
             "docs",
+            "session",
             "lib",
         ],
     ),

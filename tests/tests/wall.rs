@@ -17,7 +17,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
 use diesel_manifold::prelude::*;
-use diesel_manifold::{QueryConn, ReadOnlyQuery, RunsOn, kind};
+use diesel_manifold::{QueryConn, ReadOnlyQuery, RunsOn, Wire, kind};
 use futures_util::{StreamExt, TryStreamExt};
 use manifold_tests::World;
 use manifold_tests::schema::{SQL, Status, albums, artists, songs};
@@ -917,7 +917,7 @@ mod helpers {
 
     async fn rows<'q, Q, K, U>(query: Q, conn: &mut ReadConn<'_>) -> QueryResult<Vec<U>>
     where
-        Q: LoadQuery<'q, AsyncPgConnection, U> + for<'a> RunsOn<ReadConn<'a>, kind::Read<K>> + 'q,
+        Q: LoadQuery<'q, Wire, U> + for<'a> RunsOn<ReadConn<'a>, kind::Read<K>> + 'q,
         K: kind::Kind,
         U: Send,
     {

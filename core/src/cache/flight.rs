@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::cache::{AnyValue, Generation};
+use crate::terms::bounds::Origin;
 use crate::terms::key::Key;
-use crate::terms::route::Source;
 
 type Id = (Key, Generation);
 
@@ -42,7 +42,7 @@ enum State {
     /// The leader was dropped; who wakes first leads.
     Free,
     /// The answer is there.
-    Landed(AnyValue, Source),
+    Landed(AnyValue, Origin),
     /// The load failed. Its error belongs to the leader: an error of the user's cannot be cloned.
     Failed,
 }
@@ -53,7 +53,7 @@ pub enum Seat {
     /// This call loads.
     Lead(Baton),
     /// Another call has loaded; from where it had its answer.
-    Landed(AnyValue, Source),
+    Landed(AnyValue, Origin),
     /// The call that loaded failed. This one loads for itself alone, as if there were no cache: a
     /// chain of waiters that each wait for the other's failure would add up their time.
     Alone,
@@ -89,7 +89,7 @@ impl Flights {
         }
         let state = passenger.flight.state();
         match &*state {
-            State::Landed(value, source) => Seat::Landed(Arc::clone(value), source.clone()),
+            State::Landed(value, origin) => Seat::Landed(Arc::clone(value), origin.clone()),
             State::Led | State::Free | State::Failed => Seat::Alone,
         }
     }
@@ -181,8 +181,8 @@ impl Baton {
     }
 
     /// Shares the answer with everybody who waits.
-    pub fn land(self, value: AnyValue, source: Source) {
-        self.end(State::Landed(value, source));
+    pub fn land(self, value: AnyValue, origin: Origin) {
+        self.end(State::Landed(value, origin));
     }
 
     /// Sends everybody who waits to load alone.
@@ -214,6 +214,17 @@ impl Drop for Baton {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::bounds::Bounds;
+    use crate::terms::route::Source;
+
+    const ORIGIN: Origin = Origin {
+        source: Source::L2,
+        bounds: Bounds {
+            stamp: None,
+            reach: None,
+            primary: false,
+        },
+    };
     use crate::terms::call::{CachedCall, Name, ReadCall};
     use crate::terms::key::KeyWriter;
     use futures_util::FutureExt;
@@ -241,10 +252,10 @@ mod tests {
         let baton = lead(&flights, 0).await;
         let key = key();
         let waiting = flights.board(&key, Generation(0), PATIENCE);
-        let landing = async { baton.land(Arc::new(7i32), Source::L2) };
+        let landing = async { baton.land(Arc::new(7i32), ORIGIN) };
         let (seat, ()) = tokio::join!(biased; waiting, landing);
         assert!(
-            matches!(seat, Seat::Landed(value, Source::L2) if *value.downcast_ref::<i32>().unwrap() == 7)
+            matches!(seat, Seat::Landed(value, origin) if origin == ORIGIN && *value.downcast_ref::<i32>().unwrap() == 7)
         );
         assert!(flights.flights().is_empty());
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use moka::sync::Cache;
 
-use crate::cache::{AnyValue, Generation};
+use crate::cache::{AnyValue, Fill, Generation};
+use crate::terms::bounds::Bounds;
 use crate::terms::cacheable::Cacheable;
 use crate::terms::clock::{Clock, Moment};
 use crate::terms::key::Key;
@@ -27,6 +28,7 @@ pub struct Local {
 #[derive(Clone)]
 struct Entry {
     value: AnyValue,
+    bounds: Bounds,
     generation: Generation,
     until: Moment,
     weight: u32,
@@ -54,33 +56,37 @@ impl Local {
         }
     }
 
-    /// The answer under `key`, cloned, if it was loaded in the key's `current` generation.
+    /// The answer under `key`, cloned, with its bounds, if it was loaded in the key's `current`
+    /// generation and `includes` says that its bounds will do.
     ///
     /// This comparison, not the removal, is what an invalidation rests on: an entry may be inserted
     /// at any moment by a load that has just been overtaken.
-    pub fn get<T: Cacheable>(&self, key: &Key, current: Generation) -> Option<T> {
+    pub fn get<T: Cacheable>(
+        &self,
+        key: &Key,
+        current: Generation,
+        includes: impl FnOnce(&Bounds) -> bool,
+    ) -> Option<(T, Bounds)> {
         let entry = self.entries.get(key)?;
         if entry.generation != current || self.clock.now() >= entry.until {
             return None;
         }
+        if !includes(&entry.bounds) {
+            return None;
+        }
         // Two methods that wrongly share a name are told apart by their types at least.
-        entry.value.downcast_ref::<T>().cloned()
+        let value = entry.value.downcast_ref::<T>()?;
+        Some((value.clone(), entry.bounds))
     }
 
-    /// Keeps `value`, whose encoding has `weight` bytes, for `ttl` but no longer than L1 may.
-    pub fn insert(
-        &self,
-        key: Key,
-        generation: Generation,
-        value: AnyValue,
-        weight: usize,
-        ttl: Duration,
-    ) {
-        let weight = weight + key.arguments().len() + OVERHEAD;
+    /// Keeps `fill` for as long as it may be served, but no longer than L1 may.
+    pub fn insert(&self, key: Key, generation: Generation, fill: Fill) {
+        let weight = fill.weight + key.arguments().len() + OVERHEAD;
         let entry = Entry {
-            value,
+            value: fill.value,
+            bounds: fill.bounds,
             generation,
-            until: self.clock.now().after(ttl.min(self.longest)),
+            until: self.clock.now().after(fill.ttl.min(self.longest)),
             weight: u32::try_from(weight).unwrap_or(u32::MAX),
         };
         self.entries.insert(key, entry);

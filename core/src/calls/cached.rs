@@ -1,5 +1,6 @@
 //! The journey of a `#[cached]` read: L1, else join or lead the one load for this key; who leads
-//! looks in L2, else reads the database, and keeps the answer.
+//! looks in L2, else reads the database, and keeps the answer. At each place the answer must include
+//! what the caller was promised.
 
 use std::sync::Arc;
 
@@ -7,13 +8,18 @@ use futures_util::future::BoxFuture;
 
 use crate::cache::flight::{Baton, Seat};
 use crate::cache::shared::SharedGeneration;
-use crate::cache::{AnyValue, Far};
+use crate::cache::{AnyValue, Far, Fill};
 use crate::calls::Calls;
 use crate::calls::body::ReadBody;
+use crate::calls::caller::Caller;
+use crate::calls::need::HitNeed;
+use crate::calls::read::Wanted;
+use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::cacheable::Cacheable;
-use crate::terms::call::CachedCall;
+use crate::terms::call::{CachedCall, Name};
 use crate::terms::key::Key;
 use crate::terms::outcome::Outcome;
+use crate::terms::policy::Consistency;
 use crate::terms::route::{Reason, Route, Source};
 
 /// The weight of a value that could not be encoded, in bytes.
@@ -26,7 +32,13 @@ impl Calls {
     ///
     /// An answer in L1 costs no allocation beyond the clone of the value: no future is boxed, no
     /// text formatted.
-    pub async fn cached<B>(&self, call: &CachedCall, key: Key, body: B) -> B::Output
+    pub async fn cached<B>(
+        &self,
+        caller: &Caller,
+        call: &CachedCall,
+        key: Key,
+        body: B,
+    ) -> B::Output
     where
         B: ReadBody,
         Answer<B>: Cacheable,
@@ -35,18 +47,37 @@ impl Calls {
         if self.has_running_write() {
             // Inside a transaction the cache is neither read nor filled.
             self.say_read_in_write(name);
-            return self.load(&call.read, body).await.output;
+            return self.alone(caller, call, body).await;
         }
-        if let Some(answer) = self.cache.near(&key) {
-            Route::report(name, Reason::Cached, 0, || Source::L1);
+        let policy = caller.policy.unwrap_or(call.read.policy);
+        if policy.consistency == Consistency::Strong {
+            // Only the primary's own answer is one.
+            return self.alone(caller, call, body).await;
+        }
+        let need = self.hit_need(caller, policy);
+        if let Some((answer, bounds)) = self.cache.near(&key, |bounds| need.is_met_by(bounds)) {
+            self.report_hit(name, Reason::Cached, Source::L1, &bounds);
             return Outcome::from_result(Ok(answer));
         }
         // From here on there is something to wait for. Boxed for the same reason as the read's.
-        let journey: BoxFuture<'_, _> = Box::pin(self.miss(call, key, body));
+        let journey: BoxFuture<'_, _> = Box::pin(self.miss(caller, call, key, need, body));
         journey.await
     }
 
-    async fn miss<B>(&self, call: &CachedCall, key: Key, body: B) -> B::Output
+    /// Answers from the database, and keeps nothing.
+    async fn alone<B: ReadBody>(&self, caller: &Caller, call: &CachedCall, body: B) -> B::Output {
+        let wanted = Wanted::default();
+        (self.load(caller, &call.read, body, wanted).await).output
+    }
+
+    async fn miss<B>(
+        &self,
+        caller: &Caller,
+        call: &CachedCall,
+        key: Key,
+        need: HitNeed,
+        body: B,
+    ) -> B::Output
     where
         B: ReadBody,
         Answer<B>: Cacheable,
@@ -54,40 +85,75 @@ impl Calls {
         let name = call.read.name;
         let baton = match self.cache.board(&key).await {
             Seat::Lead(baton) => baton,
-            Seat::Alone => return self.load(&call.read, body).await.output,
-            Seat::Landed(value, source) => match value.downcast_ref::<Answer<B>>() {
-                Some(answer) => {
-                    Route::report(name, Reason::Joined, 0, || source);
-                    return Outcome::from_result(Ok(answer.clone()));
+            Seat::Landed(value, origin) if need.is_met_by(&origin.bounds) => {
+                match value.downcast_ref::<Answer<B>>() {
+                    Some(answer) => {
+                        let Origin { source, bounds } = origin;
+                        self.report_hit(name, Reason::Joined, source, &bounds);
+                        return Outcome::from_result(Ok(answer.clone()));
+                    }
+                    None => return self.alone(caller, call, body).await,
                 }
-                None => return self.load(&call.read, body).await.output,
-            },
+            }
+            // The flight's answer does not include what this caller was promised, or there is none.
+            Seat::Landed(..) | Seat::Alone => return self.fenced(caller, call, &key, body).await,
         };
         // The flight before ours may have landed between our look and our seat.
-        if let Some(answer) = self.cache.near::<Answer<B>>(&key) {
-            Route::report(name, Reason::Cached, 0, || Source::L1);
-            baton.land(Arc::new(answer.clone()), Source::L1);
+        let near = (self.cache).near::<Answer<B>>(&key, |bounds| need.is_met_by(bounds));
+        if let Some((answer, bounds)) = near {
+            self.report_hit(name, Reason::Cached, Source::L1, &bounds);
+            let source = Source::L1;
+            baton.land(Arc::new(answer.clone()), Origin { source, bounds });
             return Outcome::from_result(Ok(answer));
         }
-        let seen = match self.cache.far::<Answer<B>>(&key).await {
-            Far::Hit(answer, left, weight) => {
-                Route::report(name, Reason::Cached, 0, || Source::L2);
+        let far = (self.cache).far::<Answer<B>>(&key, |bounds| need.is_met_by(bounds));
+        let seen = match far.await {
+            Far::Hit(answer, bounds, ttl, weight) => {
+                self.report_hit(name, Reason::Cached, Source::L2, &bounds);
                 let value: AnyValue = Arc::new(answer.clone());
-                (self.cache).keep_near(&key, baton.generation(), Arc::clone(&value), weight, left);
-                baton.land(value, Source::L2);
+                let fill = Fill {
+                    value: Arc::clone(&value),
+                    bounds,
+                    weight,
+                    ttl,
+                };
+                self.cache.keep_near(&key, baton.generation(), fill);
+                let source = Source::L2;
+                baton.land(value, Origin { source, bounds });
                 return Outcome::from_result(Ok(answer));
             }
             Far::Miss(seen) => seen,
         };
-        let loaded = self.load(&call.read, body).await;
-        match (loaded.output.answer(), loaded.source) {
-            (Some(answer), Some(source)) if loaded.whole => {
-                self.keep(call, &key, baton, seen, answer, source).await;
+        let wanted = Wanted {
+            floor: self.cache.fence(&key),
+            stamp: true,
+            reach: seen.is_some(),
+        };
+        let loaded = self.load(caller, &call.read, body, wanted).await;
+        match (loaded.output.answer(), loaded.origin) {
+            (Some(answer), Some(origin)) if loaded.whole => {
+                self.keep(call, &key, baton, seen, answer, origin).await;
             }
             // Errors belong to one caller and are never kept.
             _ => baton.fail(),
         }
         loaded.output
+    }
+
+    /// Answers from the database, not older than this process's invalidation of the key, and keeps
+    /// nothing.
+    async fn fenced<B: ReadBody>(
+        &self,
+        caller: &Caller,
+        call: &CachedCall,
+        key: &Key,
+        body: B,
+    ) -> B::Output {
+        let wanted = Wanted {
+            floor: self.cache.fence(key),
+            ..Wanted::default()
+        };
+        (self.load(caller, &call.read, body, wanted).await).output
     }
 
     /// Keeps a loaded answer: L1, then everybody who waits, then L2.
@@ -98,28 +164,25 @@ impl Calls {
         baton: Baton,
         seen: Option<SharedGeneration>,
         answer: &T,
-        source: Source,
+        origin: Origin,
     ) {
         let value: AnyValue = Arc::new(answer.clone());
         if !answer.is_worth_keeping() {
-            baton.land(value, source);
+            baton.land(value, origin);
             return;
         }
         let encoded = postcard::to_allocvec(answer);
-        let weight = encoded.as_ref().map_or(UNENCODED, Vec::len);
-        (self.cache).keep_near(
-            key,
-            baton.generation(),
-            Arc::clone(&value),
-            weight,
-            call.ttl,
-        );
-        baton.land(value, source);
+        let fill = Fill {
+            value: Arc::clone(&value),
+            bounds: origin.bounds,
+            weight: encoded.as_ref().map_or(UNENCODED, Vec::len),
+            ttl: call.ttl,
+        };
+        (self.cache).keep_near(key, baton.generation(), fill.clone());
+        baton.land(value, origin);
         match (encoded, seen) {
             (Ok(payload), Some(seen)) => {
-                self.cache
-                    .keep_far::<T>(key, &seen, &payload, call.ttl)
-                    .await;
+                self.cache.keep_far::<T>(key, &seen, &payload, &fill).await;
             }
             (Ok(_), None) => {}
             (Err(error), _) => tracing::warn!(
@@ -128,5 +191,14 @@ impl Calls {
                  that needs a self-describing format (`flatten`, `untagged`) does that"
             ),
         }
+    }
+
+    /// Tells whoever observes this task of an answer that no node was asked for.
+    fn report_hit(&self, name: Name, reason: Reason, source: Source, bounds: &Bounds) {
+        Route::report(|| Route {
+            stamp: bounds.stamp,
+            age: (bounds.stamp).and_then(|stamp| self.pools.survey().age(stamp, self.pools.now())),
+            ..Route::new(name, source, reason)
+        });
     }
 }

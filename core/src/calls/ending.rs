@@ -3,7 +3,6 @@
 //! loses an invalidation, and shutdown waits.
 
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -13,11 +12,12 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::calls::Calls;
+use crate::calls::written::Author;
 use crate::pools::commit::NotCommitted;
 use crate::pools::lease::Lease;
 use crate::pools::outcome::Fate;
-use crate::terms::call::Name;
 use crate::terms::error::{Error, Result};
+use crate::terms::floors::Written;
 use crate::terms::invalidations::Invalidations;
 use crate::terms::key::Key;
 use crate::terms::position::Position;
@@ -44,7 +44,7 @@ impl Calls {
     /// goes on without the caller.
     pub async fn end(
         self: &Arc<Self>,
-        name: Name,
+        mut author: Author,
         lease: Lease,
         invalidations: Invalidations,
     ) -> Result<(), Ended> {
@@ -55,11 +55,14 @@ impl Calls {
             return Err(Ended::Failed(Error::too_many_invalidations(limit, true)));
         }
         let keys = invalidations.into_keys();
+        // A transaction of several writes says it through them.
+        author.declared |= !keys.is_empty();
+        let name = author.name;
         let permit = self.permit().await;
         let calls = Arc::clone(self);
         // Spawned so that it outlives the caller; bounded by the permits.
         let task = tokio::spawn(
-            async move { calls.finish(name, lease, keys, permit).await }.in_current_span(),
+            async move { calls.finish(author, lease, keys, permit).await }.in_current_span(),
         );
         task.await.unwrap_or_else(|_| {
             // The runtime is going down, and the task with it.
@@ -71,16 +74,18 @@ impl Calls {
     /// The end itself; `_permit` lives as long.
     async fn finish(
         self: &Arc<Self>,
-        name: Name,
+        author: Author,
         mut lease: Lease,
         keys: Vec<Key>,
         _permit: OwnedSemaphorePermit,
     ) -> Result<(), Ended> {
+        let name = author.name;
         match lease.commit().await {
             Ok(committed) => {
                 lease.give_back();
-                self.note_position(committed.position);
-                self.deliver(keys).await;
+                self.note_committed(&author, &committed);
+                let after = committed.written.map(|written| written.after);
+                self.deliver(&author, keys, after).await;
                 Ok(())
             }
             Err(NotCommitted::RolledBack(error)) => {
@@ -91,22 +96,26 @@ impl Calls {
             // the lease's end closes it.
             Err(NotCommitted::AbortedByBody) => Err(Ended::Failed(Error::aborted_by_body(name))),
             Err(NotCommitted::EndedByBody) => {
-                self.deliver(keys).await;
+                let asked = self.pools.survey().ticks.next();
+                self.note_unplaced(&author, asked);
+                self.deliver(&author, keys, None).await;
                 Err(Ended::Failed(Error::ended_by_body(name)))
             }
             Err(NotCommitted::Unknown { xid, source }) => {
-                let born = lease.incarnation().clone();
+                let born = lease.line().door.incarnation.clone();
                 drop(lease);
                 let refusal = self.cache.refuse_undecided(&keys);
                 self.cache.invalidate_near(&keys);
                 let deadline = self.settings.outcome_deadline;
-                let fate = match xid {
+                let asked = self.pools.survey().ticks.next();
+                let (fate, position) = match xid {
                     Some(xid) => self.pools.fate(xid, &born, deadline).await,
-                    None => Fate::Unknown,
+                    None => (Fate::Unknown, None),
                 };
                 tracing::warn!(call = %name, ?fate, error = %source, "connection lost during COMMIT");
                 if fate != Fate::RolledBack {
-                    self.deliver(keys).await;
+                    self.note_unplaced(&author, asked);
+                    self.deliver(&author, keys, position).await;
                 }
                 drop(refusal);
                 match fate {
@@ -119,15 +128,23 @@ impl Calls {
     }
 
     /// Delivers invalidations: this process's L1, then Redis, then L1 again, because in between an
-    /// old answer could have come back from Redis.
-    async fn deliver(self: &Arc<Self>, keys: Vec<Key>) {
+    /// old answer could have come back from Redis. What is loaded for these keys later in this process
+    /// must include `position`.
+    async fn deliver(
+        self: &Arc<Self>,
+        author: &Author,
+        keys: Vec<Key>,
+        position: Option<Position>,
+    ) {
         if keys.is_empty() {
             return;
         }
         let refusal = self.cache.refuse_undelivered(&keys);
+        self.cache.fence_near(&keys, position);
         self.cache.invalidate_near(&keys);
         let delivered = self.cache.invalidate_far(&keys).await;
         self.cache.invalidate_near(&keys);
+        self.note_invalidated(author, position, delivered);
         if delivered {
             return;
         }
@@ -183,15 +200,6 @@ impl Calls {
         }
     }
 
-    fn note_position(&self, position: Option<Position>) {
-        if let Some(position) = position {
-            *self
-                .last_write
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(position);
-        }
-    }
-
     async fn permit(&self) -> OwnedSemaphorePermit {
         match Arc::clone(&self.endings).acquire_owned().await {
             Ok(permit) => permit,
@@ -201,11 +209,12 @@ impl Calls {
 
     /// The declared keys of a write without a transaction. The permit is taken before the body runs,
     /// so that shutdown waits for this write from its beginning.
-    pub async fn unfinished(self: &Arc<Self>, name: Name) -> Unfinished {
+    pub async fn unfinished(self: &Arc<Self>, author: Author) -> Unfinished {
         Unfinished {
             permit: Some(self.permit().await),
             calls: Arc::clone(self),
-            name,
+            author,
+            before: None,
             invalidations: Invalidations::with_limit(self.settings.max_invalidations),
         }
     }
@@ -235,7 +244,9 @@ pub struct Unfinished {
     /// `None` once the invalidations were handed on.
     permit: Option<OwnedSemaphorePermit>,
     calls: Arc<Calls>,
-    name: Name,
+    author: Author,
+    /// Where the primary was before the body.
+    before: Option<Position>,
     invalidations: Invalidations,
 }
 
@@ -245,16 +256,30 @@ impl Unfinished {
         &mut self.invalidations
     }
 
+    /// The body begins on this connection.
+    pub async fn begin(&mut self, lease: &mut Lease) {
+        self.before = lease.position().await;
+    }
+
     /// The body has come to its end.
     ///
     /// Its connection is not given back: it may have opened a transaction or set anything, and such
     /// writes (`VACUUM`, an index built concurrently) are rare enough to open another one.
     pub async fn end(mut self, mut lease: Lease) -> Result<()> {
-        let position = lease.position().await;
-        self.calls.note_position(position);
+        let asked = self.calls.pools.survey().ticks.next();
+        let after = lease.position().await;
         drop(lease);
+        self.author.declared |= !self.invalidations.is_empty();
+        match after {
+            Some(after) => {
+                let before = self.before.unwrap_or(after);
+                let written = Written { before, after };
+                self.calls.note_written(&self.author, written, asked);
+            }
+            None => self.calls.note_unplaced(&self.author, asked),
+        }
         let over = self.invalidations.is_over();
-        if let Some(task) = self.hand_on() {
+        if let Some(task) = self.hand_on(after) {
             // A failed task is the runtime going down; there is nobody left to tell.
             let _ = task.await;
         }
@@ -265,20 +290,20 @@ impl Unfinished {
         Ok(())
     }
 
-    fn hand_on(&mut self) -> Option<JoinHandle<()>> {
+    fn hand_on(&mut self, position: Option<Position>) -> Option<JoinHandle<()>> {
         let permit = self.permit.take()?;
         let keys = std::mem::take(&mut self.invalidations).into_keys();
         if keys.is_empty() {
             return None;
         }
         let Ok(runtime) = Handle::try_current() else {
-            tracing::error!(call = %self.name, "invalidations of a dropped write are lost");
+            tracing::error!(call = %self.author.name, "invalidations of a dropped write are lost");
             return None;
         };
-        let calls = Arc::clone(&self.calls);
+        let (calls, author) = (Arc::clone(&self.calls), self.author.clone());
         // Spawned so that it outlives the caller; bounded by the permits.
         Some(runtime.spawn(async move {
-            calls.deliver(keys).await;
+            calls.deliver(&author, keys, position).await;
             drop(permit);
         }))
     }
@@ -286,6 +311,11 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        self.hand_on();
+        if self.permit.is_some() {
+            // Dropped half way: some of its statements may be committed.
+            let asked = self.calls.pools.survey().ticks.next();
+            self.calls.note_unplaced(&self.author, asked);
+            self.hand_on(None);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::calls::Calls;
 use crate::calls::body::WriteBody;
+use crate::calls::caller::Caller;
 use crate::query::conn::WriteConn;
 use crate::terms::call::{Name, WriteCall};
 use crate::terms::error::Error;
@@ -33,7 +34,7 @@ where
 
 impl Calls {
     /// Runs `body` as one write: the same journey as an annotated method's.
-    pub async fn transaction<R, E, F>(self: &Arc<Self>, body: F) -> Result<R, E>
+    pub async fn transaction<R, E, F>(self: &Arc<Self>, caller: &Caller, body: F) -> Result<R, E>
     where
         for<'r, 'c> F: AsyncFnOnce(&'r mut WriteConn<'c>) -> Result<R, E>
             + SendClosure<&'r mut WriteConn<'c>, Result<R, E>, Running: Send>
@@ -41,8 +42,8 @@ impl Calls {
         E: From<Error> + Send,
         R: Send,
     {
-        self.write(&CALL, Closure(body, std::marker::PhantomData))
-            .await
+        let body = Closure(body, std::marker::PhantomData);
+        self.write(caller, &CALL, body).await
     }
 }
 

@@ -8,28 +8,36 @@ use tracing::Instrument;
 
 use crate::calls::Calls;
 use crate::calls::body::WriteBody;
+use crate::calls::caller::Caller;
 use crate::calls::ending::Ended;
+use crate::calls::written::Author;
 use crate::pools::lease::{Lease, Left};
 use crate::query::conn::WriteConn;
-use crate::terms::call::WriteCall;
+use crate::terms::call::{Name, WriteCall};
 use crate::terms::error::{Error, Result};
 use crate::terms::invalidations::Invalidations;
 use crate::terms::outcome::Outcome;
-use crate::terms::route::{Reason, Route, Source};
+use crate::terms::route::{Reason, Role, Route, Source};
 
 impl Calls {
     /// Runs a write on the primary.
-    pub async fn write<B: WriteBody>(self: &Arc<Self>, call: &WriteCall, body: B) -> B::Output {
+    pub async fn write<B: WriteBody>(
+        self: &Arc<Self>,
+        caller: &Caller,
+        call: &WriteCall,
+        body: B,
+    ) -> B::Output {
         if self.has_running_write() {
             return Outcome::failed(Error::nested_write(call.name));
         }
         let span =
             tracing::debug_span!("call", call = %call.name, layer = "database", node = "primary");
+        let author = Author::new(call, self.memory_of(caller));
         // Boxed for the same reason as the read's.
         let journey: BoxFuture<'_, _> = if call.transaction {
-            Box::pin(self.write_in_transaction(call, body))
+            Box::pin(self.write_in_transaction(call, author, body))
         } else {
-            Box::pin(self.write_by_statements(call, body))
+            Box::pin(self.write_by_statements(author, body))
         };
         journey.instrument(span).await
     }
@@ -37,6 +45,7 @@ impl Calls {
     async fn write_in_transaction<B: WriteBody>(
         self: &Arc<Self>,
         call: &WriteCall,
+        author: Author,
         mut body: B,
     ) -> B::Output {
         let mut retries = call.retry;
@@ -51,7 +60,7 @@ impl Calls {
             let (conflict, output) = if output.answer().is_none() {
                 (roll_back(lease).await == Left::Conflict, output)
             } else {
-                match self.end(call.name, lease, invalidations).await {
+                match self.end(author.clone(), lease, invalidations).await {
                     Ok(()) => (false, output),
                     Err(Ended::Conflict(error)) => (true, Outcome::failed(error.into())),
                     Err(Ended::Failed(error)) => (false, Outcome::failed(error)),
@@ -63,7 +72,7 @@ impl Calls {
                 continue;
             }
             let attempts = call.retry - retries + 1;
-            Route::report(call.name, Reason::Write, attempts, primary);
+            Route::report(|| route(call.name, attempts));
             return output;
         }
     }
@@ -72,18 +81,20 @@ impl Calls {
     /// delivered however the body ends; it may have changed rows before it failed or was dropped.
     async fn write_by_statements<B: WriteBody>(
         self: &Arc<Self>,
-        call: &WriteCall,
+        author: Author,
         body: B,
     ) -> B::Output {
-        let mut unfinished = self.unfinished(call.name).await;
+        let name = author.name;
+        let mut unfinished = self.unfinished(author).await;
         let mut lease = match self.pools.write().await {
             Ok(lease) => lease,
             Err(error) => return Outcome::failed(error),
         };
+        unfinished.begin(&mut lease).await;
         let output = self.run(&mut lease, unfinished.invalidations(), body).await;
         let failed = output.answer().is_none();
         let ended = unfinished.end(lease).await;
-        Route::report(call.name, Reason::Write, 1, primary);
+        Route::report(|| route(name, 1));
         match ended {
             Err(error) if !failed => Outcome::failed(error),
             _ => output,
@@ -97,7 +108,7 @@ impl Calls {
         body: B,
     ) -> B::Output {
         let notes = lease.notes();
-        let mut conn = WriteConn::new(lease.raw(), invalidations);
+        let mut conn = WriteConn::new(lease.wire(), invalidations);
         self.mark_running(notes.around(body.run(&mut conn))).await
     }
 
@@ -135,6 +146,10 @@ async fn roll_back(mut lease: Lease) -> Left {
     lease.settle().await
 }
 
-fn primary() -> Source {
-    Source::Node("primary".into())
+fn route(name: Name, attempts: u8) -> Route {
+    Route {
+        role: Some(Role::Primary),
+        attempts,
+        ..Route::new(name, Source::Node("primary".into()), Reason::Write)
+    }
 }

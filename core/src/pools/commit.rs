@@ -1,7 +1,7 @@
 //! COMMIT, with what must be known before it and after it, in one round trip.
 //!
 //! Four messages leave together. `pg_current_xact_id_if_assigned()` tells the transaction's id, by which
-//! an outcome that gets lost can be asked for. A SAVEPOINT fails if a statement of the transaction had
+//! an outcome that gets lost can be asked for, and with it a place in the log before the commit. A SAVEPOINT fails if a statement of the transaction had
 //! failed and the body swallowed that, or if the body ended the transaction itself: PostgreSQL answers
 //! COMMIT in either case without an error, and diesel-async would report success. Then COMMIT, and
 //! behind it the position in the log, which includes the commit (before it, it would not).
@@ -21,15 +21,22 @@ use diesel_async::{
 };
 
 use crate::pools::lease::Lease;
-use crate::pools::queries::{Xid, current_position, current_xid};
+use crate::pools::queries::{Whereabouts, Xid, before_commit, whereabouts};
+use crate::pools::survey::Asked;
+use crate::terms::floors::Written;
 use crate::terms::position::Position;
+use crate::terms::sighting::Tick;
 
 /// A transaction that the server has committed.
 #[derive(Debug, Clone, Copy)]
 pub struct Committed {
-    /// The position behind it; `None` if it changed nothing, or if the connection was lost right
-    /// after the server had confirmed.
-    pub position: Option<Position>,
+    /// Whether it changed anything.
+    pub changed: bool,
+    /// Where it is in the log: between these two. If it changed nothing, what it showed lies before
+    /// the second. `None`: the connection was lost right after the server had confirmed.
+    pub written: Option<Written>,
+    /// The position was asked for at this tick.
+    pub asked: Tick,
 }
 
 /// A transaction that was not committed, or perhaps not.
@@ -58,24 +65,23 @@ impl Lease {
     /// Dropped half way, the connection is closed and the outcome is not known; that is why only a
     /// task of the manifold calls it.
     pub async fn commit(&mut self) -> Result<Committed, NotCommitted> {
+        let asked = self.node().shared.survey.ticks.next();
         let mut committing = Committing {
             raw: self.raw(),
-            xid: Err(Error::NotInTransaction),
+            before: Err(Error::NotInTransaction),
             savepoint: Err(Error::NotInTransaction),
-            position: Err(Error::NotInTransaction),
+            after: Err(Error::NotInTransaction),
         };
         let commit = AnsiTransactionManager::commit_transaction(&mut committing).await;
         let Committing {
-            xid,
+            before,
             savepoint,
-            position,
+            after,
             ..
         } = committing;
         let Err(error) = commit else {
-            return match (savepoint, xid) {
-                (Ok(()), xid) => Ok(Committed {
-                    position: xid.ok().flatten().and(position.ok()),
-                }),
+            return match (savepoint, before) {
+                (Ok(()), before) => Ok(self.committed(asked, before, after)),
                 (Err(_), Err(_)) => Err(NotCommitted::AbortedByBody),
                 (Err(_), Ok(_)) => Err(NotCommitted::EndedByBody),
             };
@@ -83,14 +89,45 @@ impl Lease {
         if !self.lost_with(&error).await {
             return Err(NotCommitted::RolledBack(error));
         }
-        match (savepoint, xid) {
+        match (savepoint, before) {
             // It had changed nothing, so nothing got lost with the answer.
-            (Ok(()), Ok(None)) => Ok(Committed { position: None }),
-            (_, xid) => Err(NotCommitted::Unknown {
-                xid: xid.ok().flatten(),
+            (Ok(()), Ok((None, _))) => Ok(Committed {
+                changed: false,
+                written: None,
+                asked,
+            }),
+            (_, before) => Err(NotCommitted::Unknown {
+                xid: before.ok().and_then(|(xid, _)| xid),
                 source: error,
             }),
         }
+    }
+
+    fn committed(
+        &self,
+        asked: Tick,
+        before: QueryResult<(Option<Xid>, u64)>,
+        after: QueryResult<Whereabouts>,
+    ) -> Committed {
+        let after = after.ok().and_then(|found| self.position_of(asked, found));
+        // Without the question before it nobody knows whether it changed anything, so it did.
+        let changed = !matches!(before, Ok((None, _)));
+        let written = after.zip(before.ok()).map(|(after, (_, before))| Written {
+            before: Position::new(after.timeline(), before),
+            after,
+        });
+        Committed {
+            changed,
+            written,
+            asked,
+        }
+    }
+
+    fn position_of(&self, asked: Tick, found: Whereabouts) -> Option<Position> {
+        let at = self.node().shared.clock.now();
+        let asked = Asked { tick: asked, at };
+        let sighting = (self.node().shared.survey).sight(self.line(), asked, found)?;
+        Some(sighting.position)
     }
 
     /// Whether `error` is the connection's end and not the server's answer.
@@ -112,9 +149,11 @@ impl Lease {
         }
     }
 
-    /// The position after statements that each committed by themselves.
+    /// Where the primary is now, for statements that each commit by themselves.
     pub async fn position(&mut self) -> Option<Position> {
-        current_position(self.raw()).await.ok()
+        let asked = self.node().shared.survey.ticks.next();
+        let found = whereabouts(self.raw()).await.ok()?;
+        self.position_of(asked, found)
     }
 }
 
@@ -122,9 +161,9 @@ impl Lease {
 /// queries around that statement and passes everything else on.
 struct Committing<'a> {
     raw: &'a mut AsyncPgConnection,
-    xid: QueryResult<Option<Xid>>,
+    before: QueryResult<(Option<Xid>, u64)>,
     savepoint: QueryResult<()>,
-    position: QueryResult<Position>,
+    after: QueryResult<Whereabouts>,
 }
 
 impl SimpleAsyncConnection for Committing<'_> {
@@ -135,16 +174,16 @@ impl SimpleAsyncConnection for Committing<'_> {
         let conn = &*self.raw;
         let (mut first, mut second, mut third, mut fourth) = (conn, conn, conn, conn);
         // `join!` polls in this order first, and each sends its message in its first poll.
-        let (xid, savepoint, commit, position) = tokio::join!(
+        let (before, savepoint, commit, after) = tokio::join!(
             biased;
-            current_xid(&mut first),
+            before_commit(&mut first),
             second.batch_execute("SAVEPOINT manifold_end"),
             third.batch_execute(sql),
-            current_position(&mut fourth),
+            whereabouts(&mut fourth),
         );
         self.savepoint = savepoint;
-        self.xid = xid;
-        self.position = position;
+        self.before = before;
+        self.after = after;
         commit
     }
 }

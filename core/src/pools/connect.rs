@@ -13,9 +13,12 @@ use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use crate::pools::dice;
-use crate::pools::queries;
+use crate::pools::queries::{self, Whereabouts};
+use crate::pools::track::{Ticks, Track};
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
+use crate::terms::sighting::{Door, Incarnation, Tick};
+use crate::terms::wire::Wire;
 
 #[cfg(feature = "tls")]
 mod binding;
@@ -29,7 +32,7 @@ pub mod identity;
 use encryption::Connector as TlsConnector;
 use endpoint::Endpoint;
 use failure::{Class, ConnectError};
-use identity::{Identity, Incarnation};
+use identity::Identity;
 
 diesel::define_sql_function! { fn current_database() -> Text; }
 
@@ -84,9 +87,18 @@ async fn within<T>(
 /// A connection that was just opened.
 pub struct Opened {
     conn: AsyncPgConnection,
-    incarnation: Incarnation,
-    /// Whom it reaches.
+    line: Line,
+    /// Which database it reaches.
     pub identity: Identity,
+}
+
+/// What is known of a connection for as long as it is open.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Whom it reaches, and since when.
+    pub door: Door,
+    /// The size of the server's log segments, in bytes.
+    pub segment: u64,
 }
 
 /// What a connection is for.
@@ -100,9 +112,8 @@ pub enum Session {
 
 /// An open connection and how long it may live.
 pub struct Link {
-    pub conn: AsyncPgConnection,
-    /// The server's, when the connection was opened; as long as it is open, the server's still.
-    pub incarnation: Incarnation,
+    pub wire: Wire,
+    pub line: Line,
     /// What its queries are cancelled with: in the same encryption.
     pub tls: TlsConnector,
     lifetime: Duration,
@@ -114,6 +125,8 @@ pub struct Connector {
     session: Session,
     settings: PoolSettings,
     expected: Arc<OnceLock<Identity>>,
+    ticks: Arc<Ticks>,
+    track: Arc<Track>,
 }
 
 impl fmt::Debug for Connector {
@@ -134,12 +147,16 @@ impl Connector {
         session: Session,
         settings: PoolSettings,
         expected: Arc<OnceLock<Identity>>,
+        ticks: Arc<Ticks>,
+        track: Arc<Track>,
     ) -> Self {
         Self {
             endpoint,
             session,
             settings,
             expected,
+            ticks,
+            track,
         }
     }
 
@@ -151,45 +168,70 @@ impl Connector {
 
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
         let mut conn = self.endpoint.open().await?;
-        let (identity, incarnation) = self
-            .set_up(&mut conn)
+        let opened = self.ticks.next();
+        let (identity, line, found) = self
+            .set_up(&mut conn, opened)
             .await
             .map_err(|error| ConnectError::setup(self.endpoint.address(), error))?;
         self.check(&identity)?;
+        if self.session == Session::Write && found.standby {
+            let why = format!("{} is a standby, in recovery", self.endpoint.address());
+            return Err(ConnectError::new(Class::Down, why, None));
+        }
         Ok(Opened {
             conn,
-            incarnation,
+            line,
             identity,
         })
     }
 
-    async fn set_up(&self, conn: &mut AsyncPgConnection) -> QueryResult<(Identity, Incarnation)> {
+    async fn set_up(
+        &self,
+        conn: &mut AsyncPgConnection,
+        opened: Tick,
+    ) -> QueryResult<(Identity, Line, Whereabouts)> {
+        type Row = (Option<i64>, String, String, (String, Option<String>), i64);
         let read_only = self.session == Session::Read;
         let timeout = self.settings.statement_timeout.as_millis();
         conn.batch_execute(&format!(
             "SET default_transaction_read_only = {read_only}; SET statement_timeout = {timeout}"
         ))
         .await?;
+        // Both are kept prepared from now on, so that they go out ahead of what they must precede.
+        let found = queries::whereabouts(conn).await?;
         if self.session == Session::Write {
-            // Prepares what the end of a write sends in one go. On a standby it fails, and a
-            // standby is no primary.
-            queries::prepare(conn).await?;
+            queries::prepare_commit(conn).await?;
         }
         let system = sql::<Nullable<BigInt>>("(SELECT system_identifier FROM pg_control_system())");
         let schemas = sql::<Text>("array_to_string(current_schemas(false), ',')");
-        let incarnation = sql::<Nullable<Text>>(
+        let started = sql::<Text>("pg_postmaster_start_time()::text");
+        let recovered = sql::<Nullable<Text>>(
             "(SELECT backend_start::text FROM pg_stat_activity WHERE backend_type = 'checkpointer')",
         );
-        let (system, database, schemas, incarnation): (Option<i64>, String, String, _) =
-            diesel::select((system, current_database(), schemas, incarnation))
-                .get_result(conn)
-                .await?;
+        let segment = sql::<BigInt>("pg_size_bytes(current_setting('wal_segment_size'))");
+        let (system, database, schemas, (started, recovered), segment): Row = diesel::select((
+            system,
+            current_database(),
+            schemas,
+            (started, recovered),
+            segment,
+        ))
+        .get_result(conn)
+        .await?;
         let identity = Identity {
             system: system.unwrap_or_default(),
             database,
             schemas,
         };
-        Ok((identity, Incarnation::new(incarnation)))
+        let line = Line {
+            door: Door {
+                incarnation: Incarnation::new(&started, recovered.as_deref()),
+                opened,
+            },
+            // A segment is at least a megabyte, whatever the server says.
+            segment: u64::try_from(segment).unwrap_or_default().max(1 << 20),
+        };
+        Ok((identity, line, found))
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
@@ -213,6 +255,13 @@ impl Connector {
     }
 }
 
+impl Opened {
+    /// The connection by itself, outside of any pool.
+    pub fn apart(self) -> (AsyncPgConnection, Line) {
+        (self.conn, self.line)
+    }
+}
+
 impl Manager for Connector {
     type Type = Link;
     type Error = ConnectError;
@@ -225,25 +274,28 @@ impl Manager for Connector {
             .max_lifetime
             .mul_f64(1.0 - 0.1 * dice::fraction());
         Ok(Link {
-            conn: opened.conn,
-            incarnation: opened.incarnation,
+            wire: Wire::new(opened.conn),
+            line: opened.line,
             tls: self.endpoint.connector(),
             lifetime,
         })
     }
 
     async fn recycle(&self, link: &mut Link, metrics: &Metrics) -> RecycleResult<ConnectError> {
-        if link.conn.is_broken() {
+        if link.wire.alone().is_broken() {
+            self.track.void();
             return Err(RecycleError::message("the connection is closed"));
         }
         if metrics.age() > link.lifetime {
             return Err(RecycleError::message("the connection reached its lifetime"));
         }
         // A body may have turned the statement cache off, which is not for the next one to find.
-        link.conn
+        link.wire
+            .alone()
             .set_prepared_statement_cache_size(CacheSize::Unbounded);
         if metrics.last_used() > self.settings.ping_after {
-            link.conn
+            link.wire
+                .alone()
                 .batch_execute("")
                 .await
                 .map_err(|error| RecycleError::message(error.to_string()))?;

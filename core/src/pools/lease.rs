@@ -16,10 +16,11 @@ use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
 
-use crate::pools::connect::Link;
-use crate::pools::connect::identity::Incarnation;
+use crate::pools::connect::{Line, Link};
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
+use crate::terms::sighting::Sighting;
+use crate::terms::wire::Wire;
 
 /// How a body left its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Lease {
     node: Arc<Node>,
     notes: Arc<Notes>,
     in_order: bool,
+    /// A question of ours has not been answered.
+    asking: bool,
     since: Instant,
 }
 
@@ -64,6 +67,7 @@ impl Lease {
             node,
             notes: Arc::default(),
             in_order: false,
+            asking: false,
             since: Instant::now(),
         }
     }
@@ -78,19 +82,25 @@ impl Lease {
         Arc::clone(&self.notes)
     }
 
-    /// The connection.
-    pub fn raw(&mut self) -> &mut AsyncPgConnection {
+    /// The connection, for a body.
+    pub fn wire(&mut self) -> &mut Wire {
         match &mut self.loan {
-            Some(loan) => &mut loan.conn,
+            Some(loan) => &mut loan.wire,
             None => unreachable!("the connection is taken out in `drop` only"),
         }
+    }
+
+    /// The connection.
+    pub fn raw(&mut self) -> &mut AsyncPgConnection {
+        self.wire().alone()
     }
 
     /// The body has come to its end: finds out how it left the connection, which goes back to its pool
     /// if it is in order.
     pub async fn settle(&mut self) -> Left {
         let notes = Arc::clone(&self.notes);
-        let lost = notes.has_lost_connection()
+        let lost = self.asking
+            || notes.has_lost_connection()
             || self.raw().is_broken()
             // A shutdown of the server reaches us as an error that diesel does not tell apart, a
             // moment before the connection closes. So on an unknown error the connection is asked.
@@ -107,6 +117,27 @@ impl Lease {
         } else {
             Left::Sound
         }
+    }
+
+    /// Asks the node where it is. `None`: it cannot tell, or the connection is broken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, the connection is closed.
+    pub async fn ask(&mut self) -> Option<Arc<Sighting>> {
+        let limit = self.node.shared.settings.connect_timeout;
+        let question = self.ask_beside();
+        self.asking = true;
+        let answer = tokio::time::timeout(limit, question).await;
+        self.asking = answer.is_err();
+        answer.ok().flatten()
+    }
+
+    /// The same question, for whoever uses the connection meanwhile.
+    pub fn ask_beside(&mut self) -> impl Future<Output = Option<Arc<Sighting>>> + Send + use<> {
+        let (node, line) = (Arc::clone(&self.node), self.line().clone());
+        let wire = self.wire().beside();
+        async move { node.ask(&mut &*wire, &line).await.ok().flatten() }
     }
 
     /// Asks the connection whether it still is one.
@@ -127,17 +158,17 @@ impl Lease {
         AnsiTransactionManager::rollback_transaction(self.raw()).await
     }
 
-    /// The server's incarnation, as this connection knows it.
-    pub fn incarnation(&self) -> &Incarnation {
+    /// What is known of the connection.
+    pub fn line(&self) -> &Line {
         match &self.loan {
-            Some(loan) => &loan.incarnation,
+            Some(loan) => &loan.line,
             None => unreachable!("the connection is taken out in `drop` only"),
         }
     }
 
     /// Says that the connection may go back to its pool.
     pub fn give_back(mut self) {
-        self.in_order = !self.notes.is_busy() && !self.raw().is_broken();
+        self.in_order = !self.asking && !self.notes.is_busy() && !self.raw().is_broken();
     }
 }
 
@@ -166,10 +197,10 @@ fn cancel(link: Link, node: &Node) {
     // as many run as there are permits. The connection lives until its cancel was sent, so that the
     // server's process is still the one that the cancel names.
     runtime.spawn(async move {
-        let Link { conn, tls, .. } = link;
-        let token = conn.cancel_token();
+        let Link { wire, tls, .. } = link;
+        let token = wire.shared().cancel_token();
         // A request that fails leaves what no request leaves; the socket closes either way.
         let _ = tokio::time::timeout(limit, token.cancel_query(tls)).await;
-        drop((conn, permit));
+        drop((wire, permit));
     });
 }

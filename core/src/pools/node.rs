@@ -6,19 +6,27 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{Object, Pool, PoolError, QueueMode, TimeoutType};
+use deadpool::managed::{Object, Pool, PoolError, QueueMode, TimeoutType, Timeouts};
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::pools::connect::Line;
 use crate::pools::connect::endpoint::Endpoint;
 use crate::pools::connect::failure::{Class, ConnectError};
 use crate::pools::connect::identity::Identity;
 use crate::pools::connect::{Connector, Session};
 use crate::pools::dice;
+use crate::pools::queries;
+use crate::pools::survey::{Asked, Survey};
+use crate::pools::track::Track;
 use crate::rules::balance::Load;
 use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::settings::PoolSettings;
+use crate::terms::sighting::{PRIMARY, Sighting};
 
 /// Cancel requests under way at once. At the bound a connection is closed without one, and the
 /// server notices when it next writes to it.
@@ -29,6 +37,8 @@ const CANCELS: usize = 64;
 pub struct Shared {
     pub clock: Clock,
     pub settings: PoolSettings,
+    /// What is known of positions.
+    pub survey: Survey,
     /// Wakes the upkeep when a node should be probed at once.
     pub wake: Notify,
     /// Bounds the cancel requests under way.
@@ -37,10 +47,11 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, settings: PoolSettings) -> Self {
+    pub fn new(clock: Clock, settings: PoolSettings, survey: Survey) -> Self {
         Self {
             clock,
             settings,
+            survey,
             wake: Notify::new(),
             cancels: Arc::new(Semaphore::new(CANCELS)),
             expected: Arc::default(),
@@ -67,9 +78,13 @@ pub enum Unavailable {
 
 /// One server.
 pub struct Node {
+    /// Its number in the manifold.
+    pub id: usize,
     pub name: Arc<str>,
     pub address: String,
     pub shared: Arc<Shared>,
+    /// Where it was last seen.
+    pub track: Arc<Track>,
     readers: Pool<Connector>,
     writers: Option<Pool<Connector>>,
     fitness: Mutex<Fitness>,
@@ -87,18 +102,22 @@ impl fmt::Debug for Node {
 impl Node {
     /// A node with `readers` read connections and, on the primary, `writers` for writing.
     pub fn new(
+        id: usize,
         name: &str,
         endpoint: &Endpoint,
         readers: usize,
         writers: Option<usize>,
         shared: Arc<Shared>,
     ) -> Result<Self> {
-        let pool = |session, size| pool(endpoint.clone(), session, size, &shared);
+        let track = Arc::<Track>::default();
+        let pool = |session, size| pool(endpoint.clone(), session, size, &shared, &track);
         Ok(Self {
+            id,
             name: name.into(),
             address: endpoint.address().to_owned(),
             readers: pool(Session::Read, readers)?,
             writers: writers.map(|size| pool(Session::Write, size)).transpose()?,
+            track,
             shared,
             fitness: Mutex::new(Fitness::Sound),
             in_use: AtomicU32::new(0),
@@ -120,7 +139,51 @@ impl Node {
         lent.map_err(|error| self.unavailable(error))
     }
 
-    fn pool(&self, session: Session) -> &Pool<Connector> {
+    /// A connection for reading that is free or may be opened now, without waiting for one.
+    pub async fn lend_free(&self) -> Result<Loan, Unavailable> {
+        let timeouts = Timeouts {
+            wait: Some(Duration::ZERO),
+            ..self.readers.timeouts()
+        };
+        let lent = self.readers.timeout_get(&timeouts).await;
+        lent.map_err(|error| self.unavailable(error))
+    }
+
+    /// A connection for the watcher, outside of the pools.
+    pub async fn open_apart(&self) -> Option<(AsyncPgConnection, Line)> {
+        match self.readers.manager().connect().await {
+            Ok(opened) => Some(opened.apart()),
+            Err(error) => {
+                let _ = self.unavailable(PoolError::Backend(error));
+                None
+            }
+        }
+    }
+
+    /// Asks a connection of this node where it is. `None`: it cannot tell.
+    pub async fn ask<C>(&self, conn: &mut C, line: &Line) -> QueryResult<Option<Arc<Sighting>>>
+    where
+        C: AsyncConnectionCore<Backend = Pg>,
+    {
+        let survey = &self.shared.survey;
+        let era = self.track.era();
+        let asked = Asked {
+            tick: survey.ticks.next(),
+            at: self.shared.clock.now(),
+        };
+        let found = queries::whereabouts(conn).await?;
+        let Some(sighting) = survey.sight(line, asked, found).map(Arc::new) else {
+            return Ok(None);
+        };
+        self.track.note(era, &sighting);
+        if self.id == PRIMARY && !sighting.standby {
+            survey.note_primary(&sighting);
+        }
+        Ok(Some(sighting))
+    }
+
+    /// The pool for such a session.
+    pub fn pool(&self, session: Session) -> &Pool<Connector> {
         match session {
             Session::Read => &self.readers,
             Session::Write => self.writers.as_ref().unwrap_or(&self.readers),
@@ -154,6 +217,7 @@ impl Node {
 
     /// A connection to it broke: the background asks whether the node did, too.
     pub fn broke(&self) {
+        self.track.void();
         if let Turn::Other = self.learn(Fact::Broke) {
             self.shared.wake.notify_one();
         }
@@ -229,6 +293,11 @@ impl Node {
         self.latency.store(next.to_bits(), Ordering::Relaxed);
     }
 
+    /// Its pool for writing; only the primary has one.
+    pub fn writers(&self) -> Option<&Pool<Connector>> {
+        self.writers.as_ref()
+    }
+
     /// Its pools.
     pub fn pools(&self) -> impl Iterator<Item = &Pool<Connector>> {
         std::iter::once(&self.readers).chain(&self.writers)
@@ -239,24 +308,9 @@ impl Node {
         self.pools().for_each(Pool::close);
     }
 
-    /// What a person wants to know.
-    pub fn status(&self) -> NodeStatus {
-        let pool = |pool: &Pool<Connector>| {
-            let status = pool.status();
-            PoolStatus {
-                max: status.max_size,
-                open: status.size,
-                idle: status.available,
-                waiting: status.waiting,
-            }
-        };
-        NodeStatus {
-            name: Arc::clone(&self.name),
-            address: self.address.clone(),
-            available: self.fitness().may_answer(),
-            reading: pool(&self.readers),
-            writing: self.writers.as_ref().map(pool),
-        }
+    /// Whether it lends no connection any more.
+    pub fn is_closed(&self) -> bool {
+        self.readers.is_closed()
     }
 }
 
@@ -265,6 +319,7 @@ fn pool(
     session: Session,
     size: usize,
     shared: &Shared,
+    track: &Arc<Track>,
 ) -> Result<Pool<Connector>> {
     let settings = &shared.settings;
     if size == 0 {
@@ -278,6 +333,8 @@ fn pool(
         session,
         settings.clone(),
         Arc::clone(&shared.expected),
+        Arc::clone(&shared.survey.ticks),
+        Arc::clone(track),
     );
     Pool::builder(connector)
         .max_size(size)
@@ -297,33 +354,3 @@ fn pool(
 
 /// A connection on loan from one of a node's pools.
 pub type Loan = Object<Connector>;
-
-/// What a person wants to know about a node.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct NodeStatus {
-    /// `primary`, `replica-1` ..
-    pub name: Arc<str>,
-    /// Host and port.
-    pub address: String,
-    /// Whether calls may ask it; false while it is left out after a failure.
-    pub available: bool,
-    /// Its pool for reads.
-    pub reading: PoolStatus,
-    /// Its pool for writes; only the primary has one.
-    pub writing: Option<PoolStatus>,
-}
-
-/// The state of one pool, in connections.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct PoolStatus {
-    /// At most this many.
-    pub max: usize,
-    /// Open now.
-    pub open: usize,
-    /// Of those, free.
-    pub idle: usize,
-    /// Calls waiting for one.
-    pub waiting: usize,
-}

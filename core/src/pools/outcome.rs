@@ -6,8 +6,9 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use crate::pools::Pools;
-use crate::pools::connect::identity::Incarnation;
 use crate::pools::queries::Xid;
+use crate::terms::position::Position;
+use crate::terms::sighting::Incarnation;
 
 /// The server's word on a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +56,22 @@ impl Status {
 impl Pools {
     /// Asks [`pg_xact_status`](https://www.postgresql.org/docs/current/functions-info.html) until it
     /// has decided, or the deadline is over. `born` is the server's incarnation in which the
-    /// transaction ran.
+    /// transaction ran. With the fate comes a position behind it, if the server could tell.
     #[expect(
         clippy::disallowed_methods,
         reason = "it waits for the server, which no clock of ours steps"
     )]
-    pub async fn fate(&self, xid: Xid, born: &Incarnation, deadline: Duration) -> Fate {
+    pub async fn fate(
+        &self,
+        xid: Xid,
+        born: &Incarnation,
+        deadline: Duration,
+    ) -> (Fate, Option<Position>) {
         let asking = async {
             let mut pause = PAUSE;
             loop {
-                if let Some(fate) = self.ask(xid, born).await {
-                    return fate;
+                if let Some(answer) = self.ask(xid, born).await {
+                    return answer;
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -73,11 +79,11 @@ impl Pools {
         };
         tokio::time::timeout(deadline, asking)
             .await
-            .unwrap_or(Fate::Unknown)
+            .unwrap_or((Fate::Unknown, None))
     }
 
-    /// `None`: not decided yet, or nobody to ask.
-    async fn ask(&self, xid: Xid, born: &Incarnation) -> Option<Fate> {
+    /// The fate, and a position behind it. `None`: not decided yet, or nobody to ask.
+    async fn ask(&self, xid: Xid, born: &Incarnation) -> Option<(Fate, Option<Position>)> {
         let mut lease = self.write().await.ok()?;
         // An id that was never assigned is an error to `pg_xact_status`, so it is not asked for one
         // above all that have ended.
@@ -87,7 +93,8 @@ impl Pools {
             xid = xid.get()
         )));
         let status: Option<String> = query.get_result(lease.raw()).await.ok()?;
-        let same = lease.incarnation().is(born);
+        let same = lease.line().door.incarnation.is(born);
+        let position = lease.position().await;
         lease.give_back();
         let status = match status.as_deref() {
             Some("committed") => Status::Committed,
@@ -95,7 +102,7 @@ impl Pools {
             Some(_) => Status::Open,
             None => Status::Forgotten,
         };
-        status.fate(same)
+        status.fate(same).map(|fate| (fate, position))
     }
 }
 

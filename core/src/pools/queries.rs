@@ -1,15 +1,14 @@
 //! What the pools themselves ask a server.
 
-use diesel::QueryResult;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::dsl::{case_when, not};
 use diesel::pg::data_types::PgLsn;
 use diesel::pg::{Pg, PgValue, sql_types};
 use diesel::query_builder::QueryId;
 use diesel::result::Error;
 use diesel::sql_types::SqlType;
+use diesel::{NullableExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
-
-use crate::terms::position::Position;
 
 diesel::define_sql_function! {
     /// The id of the running transaction, if it has changed anything yet.
@@ -20,8 +19,23 @@ diesel::define_sql_function! {
     fn pg_current_wal_insert_lsn() -> sql_types::PgLsn;
 }
 diesel::define_sql_function! {
+    /// How far a standby has replayed; stays as it was when it is promoted.
+    fn pg_last_wal_replay_lsn() -> Nullable<sql_types::PgLsn>;
+}
+diesel::define_sql_function! {
+    /// Whether the server is a standby.
+    fn pg_is_in_recovery() -> Bool;
+}
+diesel::define_sql_function! {
     /// The name of the file with this position: timeline, log, segment, eight hex digits each.
     fn pg_walfile_name(lsn: sql_types::PgLsn) -> Text;
+}
+diesel::table! {
+    /// Of its columns the one that tells the timeline; a role needs `pg_monitor` to see it.
+    pg_stat_wal_receiver (pid) {
+        pid -> Nullable<Integer>,
+        received_tli -> Nullable<Integer>,
+    }
 }
 
 /// PostgreSQL's `xid8`, which diesel does not know; its OIDs are fixed in `pg_type.dat`.
@@ -46,38 +60,86 @@ impl Xid {
     }
 }
 
-/// Runs both position and id query once, so that they are prepared on this connection. Unprepared,
-/// the id would be asked for only after COMMIT had left, and a lost outcome could not be asked for.
-pub async fn prepare(conn: &mut AsyncPgConnection) -> QueryResult<()> {
-    current_xid(conn).await?;
-    current_position(conn).await?;
-    Ok(())
+/// Runs the id query once, so that it is prepared on this connection. Unprepared, the id would be
+/// asked for only after COMMIT had left, and a lost outcome could not be asked for.
+pub async fn prepare_commit(conn: &mut AsyncPgConnection) -> QueryResult<()> {
+    before_commit(conn).await.map(drop)
 }
 
-/// The id of the running transaction, if it has changed anything.
+/// The id of the running transaction, if it has changed anything, and a place in the log before its
+/// commit.
 ///
-/// Like the position below it is built of typed functions only: diesel keeps such a query prepared,
-/// but not one with raw SQL in it.
-pub async fn current_xid<C>(conn: &mut C) -> QueryResult<Option<Xid>>
-where
-    C: AsyncConnectionCore<Backend = Pg>,
-{
-    diesel::select(pg_current_xact_id_if_assigned())
-        .get_result(conn)
-        .await
-}
-
-/// The position up to which the log is filled.
-pub async fn current_position<C>(conn: &mut C) -> QueryResult<Position>
+/// Like the one below it is built of typed functions only: diesel keeps such a query prepared, but
+/// not one with raw SQL in it.
+pub async fn before_commit<C>(conn: &mut C) -> QueryResult<(Option<Xid>, u64)>
 where
     C: AsyncConnectionCore<Backend = Pg>,
 {
     let query = diesel::select((
+        pg_current_xact_id_if_assigned(),
         pg_current_wal_insert_lsn(),
-        pg_walfile_name(pg_current_wal_insert_lsn()),
     ));
-    let (PgLsn(lsn), file): (PgLsn, String) = query.get_result(conn).await?;
-    let timeline = u32::from_str_radix(file.get(..8).unwrap_or_default(), 16)
-        .map_err(|error| Error::DeserializationError(Box::new(error)))?;
-    Ok(Position::new(timeline, lsn))
+    let (xid, PgLsn(lsn)) = query.get_result(conn).await?;
+    Ok((xid, lsn))
+}
+
+/// Where a server says it is, in its own terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Whether it is a standby.
+    pub standby: bool,
+    /// How far a standby has replayed, or where a primary inserts. `None`: it has replayed nothing
+    /// since its start.
+    pub lsn: Option<u64>,
+    /// The timeline; `None`: a standby that does not tell, because its role may not or its receiver
+    /// is gone.
+    pub timeline: Option<u32>,
+    /// How far a primary had replayed when it was promoted.
+    pub promoted_at: Option<u64>,
+}
+
+/// Role and position, in one question that a primary and a standby both answer.
+pub async fn whereabouts<C>(conn: &mut C) -> QueryResult<Whereabouts>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    type Row = (
+        bool,
+        Option<PgLsn>,
+        Option<String>,
+        Option<i32>,
+        Option<PgLsn>,
+    );
+    let inserting = pg_current_wal_insert_lsn();
+    let receiver = pg_stat_wal_receiver::table
+        .select(pg_stat_wal_receiver::received_tli)
+        .single_value();
+    // PostgreSQL evaluates the branch that it takes, and only that: each would fail on the other role.
+    let query = diesel::select((
+        pg_is_in_recovery(),
+        case_when(pg_is_in_recovery(), pg_last_wal_replay_lsn()).otherwise(inserting.nullable()),
+        case_when(
+            not(pg_is_in_recovery()),
+            pg_walfile_name(inserting).nullable(),
+        ),
+        case_when(pg_is_in_recovery(), receiver),
+        pg_last_wal_replay_lsn(),
+    ));
+    let (standby, lsn, file, received, replayed): Row = query.get_result(conn).await?;
+    let timeline = match file {
+        Some(file) => Some(timeline_of(&file)?),
+        None => received.and_then(|timeline| u32::try_from(timeline).ok()),
+    };
+    Ok(Whereabouts {
+        standby,
+        lsn: lsn.map(|PgLsn(lsn)| lsn),
+        timeline,
+        promoted_at: replayed.filter(|_| !standby).map(|PgLsn(lsn)| lsn),
+    })
+}
+
+/// The timeline in the name of a file of the log.
+fn timeline_of(file: &str) -> QueryResult<u32> {
+    u32::from_str_radix(file.get(..8).unwrap_or_default(), 16)
+        .map_err(|error| Error::DeserializationError(Box::new(error)))
 }

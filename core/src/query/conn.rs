@@ -6,6 +6,7 @@ use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 
 use crate::terms::invalidations::Invalidations;
 use crate::terms::key::IntoKeys;
+use crate::terms::wire::Wire;
 
 /// A connection that runs `SELECT`s and nothing else.
 ///
@@ -14,21 +15,12 @@ use crate::terms::key::IntoKeys;
 /// diesel-async's blanket implementation would make it a full connection at once.
 #[derive(Debug)]
 pub struct ReadConn<'a> {
-    raw: Raw<'a>,
-}
-
-/// Hides the connection, which has no `Debug` of its own.
-struct Raw<'a>(&'a mut AsyncPgConnection);
-
-impl std::fmt::Debug for Raw<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AsyncPgConnection")
-    }
+    wire: &'a mut Wire,
 }
 
 impl<'a> ReadConn<'a> {
-    pub(crate) fn new(raw: &'a mut AsyncPgConnection) -> Self {
-        Self { raw: Raw(raw) }
+    pub(crate) fn new(wire: &'a mut Wire) -> Self {
+        Self { wire }
     }
 
     /// A shared handle for sending several queries at once: still read-only.
@@ -45,7 +37,9 @@ impl<'a> ReadConn<'a> {
     /// # Ok(()) }
     /// ```
     pub fn pipeline(&self) -> ReadPipe<'_> {
-        ReadPipe { raw: &*self.raw.0 }
+        ReadPipe {
+            raw: self.wire.shared(),
+        }
     }
 }
 
@@ -64,7 +58,7 @@ impl std::fmt::Debug for ReadPipe<'_> {
 /// A connection to the primary inside a write. It dereferences to diesel-async's connection, so
 /// everything that runs there runs here.
 pub struct WriteConn<'a> {
-    raw: &'a mut AsyncPgConnection,
+    wire: &'a mut Wire,
     invalidations: &'a mut Invalidations,
 }
 
@@ -77,16 +71,16 @@ impl std::fmt::Debug for WriteConn<'_> {
 }
 
 impl<'a> WriteConn<'a> {
-    pub(crate) fn new(
-        raw: &'a mut AsyncPgConnection,
-        invalidations: &'a mut Invalidations,
-    ) -> Self {
-        Self { raw, invalidations }
+    pub(crate) fn new(wire: &'a mut Wire, invalidations: &'a mut Invalidations) -> Self {
+        Self {
+            wire,
+            invalidations,
+        }
     }
 
     /// Lends this connection to a `#[read]` body, which then sees the running transaction.
     pub fn as_read(&mut self) -> ReadConn<'_> {
-        ReadConn::new(self.raw)
+        ReadConn::new(self.wire)
     }
 
     /// Declares cached answers stale; they are dropped when the transaction has committed.
@@ -107,13 +101,13 @@ impl Deref for WriteConn<'_> {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &AsyncPgConnection {
-        self.raw
+        self.wire.shared()
     }
 }
 
 impl DerefMut for WriteConn<'_> {
     fn deref_mut(&mut self) -> &mut AsyncPgConnection {
-        self.raw
+        self.wire.alone()
     }
 }
 
@@ -146,10 +140,10 @@ impl<C: AsyncConnectionCore> QueryConn for C {
 }
 
 impl QueryConn for ReadConn<'_> {
-    type Raw = AsyncPgConnection;
+    type Raw = Wire;
 
-    fn __raw(&mut self, _: private::Token) -> &mut AsyncPgConnection {
-        self.raw.0
+    fn __raw(&mut self, _: private::Token) -> &mut Wire {
+        self.wire
     }
 }
 

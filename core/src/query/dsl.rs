@@ -25,15 +25,15 @@ type Executing<'conn, 'query, C> = <RawOf<C> as AsyncConnectionCore>::ExecuteFut
 /// `K` is inferred. A helper that is generic over the query names it:
 ///
 /// ```
-/// use diesel_manifold::{RunsOn, kind, prelude::*};
-/// use diesel_async::{AsyncPgConnection, methods::LoadQuery};
+/// use diesel_manifold::{RunsOn, Wire, kind, prelude::*};
+/// use diesel_async::methods::LoadQuery;
 ///
 /// async fn all<'q, Q, K: kind::Kind, U: Send>(
 ///     query: Q,
 ///     conn: &mut ReadConn<'_>,
 /// ) -> QueryResult<Vec<U>>
 /// where
-///     Q: LoadQuery<'q, AsyncPgConnection, U> + for<'a> RunsOn<ReadConn<'a>, kind::Read<K>> + 'q,
+///     Q: LoadQuery<'q, Wire, U> + for<'a> RunsOn<ReadConn<'a>, kind::Read<K>> + 'q,
 /// {
 ///     query.load(conn).await
 /// }

@@ -56,8 +56,9 @@ where
         let this = self.project();
         let query = this.query.get_or_insert_with(Query::begin);
         let result = ready!(this.inner.poll(cx));
+        let passes = query.passes();
         ended(query, &result);
-        Poll::Ready(result)
+        Poll::Ready(if passes { result } else { Err(behind()) })
     }
 }
 
@@ -120,6 +121,8 @@ where
                 query.end();
                 Poll::Ready(Err(error))
             }
+            // Its rows are dropped, and with them the place where they would be noted as read.
+            Ok(_) if !query.passes() => Poll::Ready(Err(behind())),
             // The query goes on until the last row; dropped before, it stays noted as in flight.
             Ok(rows) => Poll::Ready(Ok(RowStream {
                 rows,
@@ -199,6 +202,11 @@ where
             }
         }
     }
+}
+
+/// What a query is told whose node is behind: its rows are older than what the call must include.
+fn behind() -> Error {
+    crate::terms::error::Error::behind().into()
 }
 
 fn ended<T>(query: &mut Query, result: &QueryResult<T>) {

@@ -14,7 +14,8 @@ pub struct Load {
 }
 
 impl Load {
-    fn cost(&self) -> f64 {
+    /// Who costs more answers later.
+    pub fn cost(&self) -> f64 {
         // An unmeasured node costs a little, not nothing: else all of a burst would go to it.
         let latency = self.latency.max(0.000_05);
         latency * f64::from(self.in_use.saturating_add(1))

@@ -16,6 +16,12 @@ impl Moment {
         Self(self.0.saturating_add(later))
     }
 
+    /// The moment `by` before this one; the clock's beginning if it is not that old.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by))
+    }
+
     /// How much time passed since `earlier`; zero if it is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

@@ -41,6 +41,13 @@ enum Kind {
         who: String,
         waited: Duration,
     },
+    Lagging {
+        waited: Duration,
+    },
+    Overloaded {
+        waiting: usize,
+    },
+    Behind,
     NestedWrite {
         name: Name,
     },
@@ -90,6 +97,19 @@ impl Error {
             who: who.into(),
             waited,
         })
+    }
+
+    pub(crate) fn lagging(waited: Duration) -> Self {
+        Self::new(Kind::Lagging { waited })
+    }
+
+    pub(crate) fn overloaded(waiting: usize) -> Self {
+        Self::new(Kind::Overloaded { waiting })
+    }
+
+    /// What a query is told whose node is behind. Nobody outside sees it: the call goes on elsewhere.
+    pub(crate) fn behind() -> Self {
+        Self::new(Kind::Behind)
     }
 
     pub(crate) fn nested_write(name: Name) -> Self {
@@ -147,6 +167,18 @@ impl Error {
         matches!(*self.0, Kind::Busy { .. })
     }
 
+    /// No replica had replayed what the call must include, and the primary's read pool was in use, for
+    /// as long as a call may look for a node: [`ReadSettings::deadline`](crate::ReadSettings::deadline).
+    pub fn is_lagging(&self) -> bool {
+        matches!(*self.0, Kind::Lagging { .. })
+    }
+
+    /// As many reads as may wait for a fresh node were waiting:
+    /// [`ReadSettings::max_waiting`](crate::ReadSettings::max_waiting).
+    pub fn is_overloaded(&self) -> bool {
+        matches!(*self.0, Kind::Overloaded { .. })
+    }
+
     /// A public `#[write]` method was called inside a running write.
     pub fn is_nested_write(&self) -> bool {
         matches!(*self.0, Kind::NestedWrite { .. })
@@ -190,6 +222,20 @@ impl fmt::Display for Error {
             Kind::Busy { who, waited } => write!(
                 f,
                 "no free connection to {who} within {waited:?}; raise the pool size or lower the load"
+            ),
+            Kind::Lagging { waited } => write!(
+                f,
+                "no replica has replayed what this call must include within {waited:?}, and the primary's \
+                 read pool was in use; look at the replicas' lag, raise `pool.fallback_size`, or read with \
+                 `consistency = eventual`"
+            ),
+            Kind::Overloaded { waiting } => write!(
+                f,
+                "{waiting} reads wait for a node that is fresh enough, which is as many as may; look at the \
+                 replicas' lag, or raise `read.max_waiting`"
+            ),
+            Kind::Behind => f.write_str(
+                "this node is behind what the call must include; the call goes on elsewhere",
             ),
             Kind::NestedWrite { name } => write!(
                 f,
@@ -266,7 +312,8 @@ impl From<diesel::result::Error> for Error {
 /// So that a method which returns `QueryResult` keeps its signature.
 impl From<Error> for diesel::result::Error {
     fn from(error: Error) -> Self {
-        if error.is_unreachable() || error.is_busy() {
+        if error.is_unreachable() || error.is_busy() || error.is_lagging() || error.is_overloaded()
+        {
             return Self::DatabaseError(
                 DatabaseErrorKind::UnableToSendCommand,
                 Box::new(Information(error.to_string())),

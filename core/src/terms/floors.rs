@@ -60,6 +60,16 @@ impl Floors {
         self.cached = later(self.cached, Some(position));
     }
 
+    /// The invalidations of a write were numbered.
+    pub fn numbered(&mut self, sequence: Sequence) {
+        let is_later = self
+            .sequence
+            .is_none_or(|known| known.epoch != sequence.epoch || known.number < sequence.number);
+        if is_later {
+            self.sequence = Some(sequence);
+        }
+    }
+
     /// Takes in the floors of a token; none is ever lowered. `epoch` is whose numbers this process
     /// knows: another's say nothing here, so a hit must include the write itself then.
     pub fn merge(&mut self, other: &Self, epoch: u64) {

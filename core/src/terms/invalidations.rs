@@ -34,6 +34,11 @@ impl Invalidations {
         }
     }
 
+    /// Whether nothing was declared.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Whether more keys were declared than it takes.
     pub fn is_over(&self) -> bool {
         self.over

@@ -1,4 +1,5 @@
-//! What the queries of one running body left behind, noted while they ran.
+//! What the queries of one running body left behind, noted while they ran; and the gate that holds
+//! their rows back from the body if the node turns out to be behind.
 //!
 //! A user's error type may hide why a query failed, and a body may drop a query half way. The calls
 //! must know both: whether the body may run again on another node, and whether the connection may
@@ -6,7 +7,7 @@
 //! class of its error here, in a task-local that the call opens around the body.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -37,7 +38,15 @@ pub struct Notes {
     conflict: AtomicBool,
     connection: AtomicBool,
     unknown: AtomicBool,
+    gate: AtomicU8,
 }
+
+/// The gate of a body: open unless its node was asked for its position ahead of the first query.
+const OPEN: u8 = 0;
+/// The answer has not come yet. On one connection it comes before any rows.
+const UNDECIDED: u8 = 1;
+/// The node is behind.
+const CLOSED: u8 = 2;
 
 impl Notes {
     /// Runs `body` with these notes open.
@@ -69,6 +78,22 @@ impl Notes {
     /// the server (57P01), so the connection has to be asked.
     pub fn has_unknown(&self) -> bool {
         self.unknown.load(Ordering::Relaxed)
+    }
+
+    /// The node was asked for its position: no row passes before the answer.
+    pub fn ask(&self) {
+        self.gate.store(UNDECIDED, Ordering::SeqCst);
+    }
+
+    /// The node's answer has come.
+    pub fn decide(&self, is_fresh: bool) {
+        let gate = if is_fresh { OPEN } else { CLOSED };
+        self.gate.store(gate, Ordering::SeqCst);
+    }
+
+    /// Whether the body, if it has an answer, has it from a node that is behind.
+    pub fn is_behind(&self) -> bool {
+        self.gate.load(Ordering::SeqCst) != OPEN
     }
 
     fn note(&self, error: &Error) {
@@ -109,6 +134,15 @@ impl Query {
         }
     }
 
+    /// Whether rows may pass to the body.
+    pub fn passes(&self) -> bool {
+        let Some(scope) = &self.0 else { return true };
+        // A call around this one may still wait for its own node's answer; what runs on that node's
+        // connection comes behind it.
+        let mut around = scope.all().skip(1);
+        !scope.notes.is_behind() && !around.any(|notes| notes.gate.load(Ordering::SeqCst) == CLOSED)
+    }
+
     /// Notes that the server has answered in full.
     pub fn end(&mut self) {
         for notes in self.0.take().iter().flat_map(|scope| scope.all()) {
@@ -141,6 +175,29 @@ mod tests {
         let notes = Arc::new(Notes::default());
         notes.around(async { Query::begin().end() }).await;
         assert!(!notes.is_busy());
+    }
+
+    #[tokio::test]
+    async fn no_row_passes_before_the_node_has_told_that_it_is_fresh() {
+        let notes = Arc::new(Notes::default());
+        assert!(notes.around(async { Query::begin().passes() }).await);
+        notes.ask();
+        assert!(!notes.around(async { Query::begin().passes() }).await);
+        notes.decide(false);
+        assert!(!notes.around(async { Query::begin().passes() }).await && notes.is_behind());
+        notes.decide(true);
+        assert!(notes.around(async { Query::begin().passes() }).await && !notes.is_behind());
+    }
+
+    #[tokio::test]
+    async fn a_call_inside_waits_for_no_answer_of_the_call_around_it() {
+        let (outer, inner) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
+        outer.ask();
+        let nested = inner.around(async { Query::begin().passes() });
+        assert!(outer.around(nested).await);
+        outer.decide(false);
+        let nested = inner.around(async { Query::begin().passes() });
+        assert!(!outer.around(nested).await);
     }
 
     #[tokio::test]

@@ -42,6 +42,11 @@ impl Policy {
         }
     }
 
+    /// Whether the session counts.
+    pub(crate) const fn heeds_session(&self) -> bool {
+        !matches!(self.consistency, Consistency::Eventual)
+    }
+
     /// What an answer must include. Default: [`Consistency::Session`].
     #[must_use]
     pub const fn consistency(mut self, consistency: Consistency) -> Self {

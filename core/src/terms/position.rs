@@ -92,7 +92,7 @@ impl fmt::Display for Position {
 
 /// Where timelines began, as far as this process has seen it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct History {
+pub struct History {
     /// Where each timeline left the one before it: the promoted node's replay position, which stays
     /// as it was. `None`: it was primary from its start, so nobody knows.
     began: BTreeMap<u32, Option<u64>>,
@@ -100,7 +100,7 @@ pub(crate) struct History {
 
 /// Whether a node includes a floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cover {
+pub enum Cover {
     /// It does.
     Covered,
     /// It does not yet.
@@ -113,20 +113,21 @@ pub(crate) enum Cover {
 
 impl History {
     /// A primary on `timeline` was promoted when it had replayed up to `replayed`, or never.
-    pub(crate) fn learn(&mut self, timeline: u32, replayed: Option<u64>) {
+    pub fn learn(&mut self, timeline: u32, replayed: Option<u64>) {
         let began = self.began.entry(timeline).or_insert(replayed);
         if began.is_none() {
             *began = replayed;
         }
     }
 
-    /// The highest timeline that a primary was seen on.
-    pub(crate) fn current(&self) -> Option<u32> {
-        self.began.last_key_value().map(|(timeline, _)| *timeline)
+    /// The timeline of the primary, if there was one only.
+    pub fn only(&self) -> Option<u32> {
+        let mut seen = self.began.keys();
+        seen.next().copied().filter(|_| seen.next().is_none())
     }
 
     /// Whether a node that has replayed up to `reached` includes everything before `floor`.
-    pub(crate) fn covers(&self, floor: Position, reached: Position) -> Cover {
+    pub fn covers(&self, floor: Position, reached: Position) -> Cover {
         if floor.timeline > reached.timeline {
             return Cover::Behind;
         }
@@ -207,6 +208,6 @@ mod tests {
         history.learn(2, None);
         let floor = Position::new(1, 300);
         assert_eq!(history.covers(floor, Position::new(2, 400)), Cover::Covered);
-        assert_eq!(history.current(), Some(2));
+        assert_eq!(history.only(), Some(2));
     }
 }

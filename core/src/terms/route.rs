@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::terms::call::Name;
+use crate::terms::position::Position;
 
 /// Routes kept for one [`routes`] scope; the latest ones stay.
 const KEPT: usize = 64;
@@ -46,6 +48,18 @@ pub enum Reason {
     Joined,
     /// The balance between the healthy replicas chose it.
     Balanced,
+    /// The session keeps to the node that answered its last load.
+    Kept,
+    /// It was not known to be fresh enough, was asked for its position ahead of the query, and was.
+    Asked,
+    /// It was behind at first, and was waited for.
+    Waited,
+    /// No replica was fresh enough in time, so the primary answered.
+    Lagging,
+    /// The primary was asked for: `consistency = strong`.
+    Strong,
+    /// Nobody knows where the primary was when `max_staleness` asks for it, so the primary answered.
+    NoSample,
     /// Another node was asked first and could not answer.
     Fallback,
     /// No replica is configured or healthy.
@@ -61,9 +75,34 @@ impl Reason {
             Self::Cached => "cached",
             Self::Joined => "joined",
             Self::Balanced => "balanced",
+            Self::Kept => "kept",
+            Self::Asked => "asked",
+            Self::Waited => "waited",
+            Self::Lagging => "lagging",
+            Self::Strong => "strong",
+            Self::NoSample => "no_sample",
             Self::Fallback => "fallback",
             Self::NoReplica => "no_replica",
             Self::Write => "write",
+        }
+    }
+}
+
+/// What a server said of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It takes writes.
+    Primary,
+    /// A standby that replays the primary's log.
+    Replica,
+}
+
+impl Role {
+    /// The word for logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
         }
     }
 }
@@ -76,10 +115,39 @@ pub struct Route {
     pub name: Name,
     /// Who answered.
     pub source: Source,
+    /// What that node is; `None` for the cache.
+    pub role: Option<Role>,
     /// Why it was this one.
     pub reason: Reason,
+    /// What the answer had to include: everything before this. `None`: nothing in particular, or
+    /// more than one position says.
+    pub need: Option<Position>,
+    /// What the answer is known to include: everything before this.
+    pub stamp: Option<Position>,
+    /// How old the answer is at most: it shows everything that was acknowledged this long ago.
+    /// `None`: nobody knows.
+    pub age: Option<Duration>,
+    /// How long the call waited for a node that is fresh enough.
+    pub waited: Duration,
     /// How many times the body ran; 0 when the cache answered.
     pub attempts: u8,
+}
+
+impl Route {
+    /// The route of a call that `source` answered.
+    pub(crate) const fn new(name: Name, source: Source, reason: Reason) -> Self {
+        Self {
+            name,
+            source,
+            role: None,
+            reason,
+            need: None,
+            stamp: None,
+            age: None,
+            waited: Duration::ZERO,
+            attempts: 0,
+        }
+    }
 }
 
 /// Runs `future` and tells which routes the calls in it took, in the order in which they ended.
@@ -108,25 +176,15 @@ pub async fn routes<F: Future>(future: F) -> (F::Output, Vec<Route>) {
 }
 
 impl Route {
-    /// Tells whoever observes this task.
-    pub(crate) fn report(
-        name: Name,
-        reason: Reason,
-        attempts: u8,
-        source: impl FnOnce() -> Source,
-    ) {
+    /// Tells whoever observes this task; asked for the route only if somebody does.
+    pub(crate) fn report(route: impl FnOnce() -> Self) {
         // Outside of a scope nobody listens, and a hit must not pay for a name that nobody reads.
         let _ = OBSERVED.try_with(|seen| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             if seen.len() == KEPT {
                 seen.remove(0);
             }
-            seen.push(Self {
-                name,
-                source: source(),
-                reason,
-                attempts,
-            });
+            seen.push(route());
         });
     }
 }

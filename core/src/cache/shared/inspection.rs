@@ -159,7 +159,7 @@ impl<'m> SharedCache<'m> {
             .ask(async |mut connection| asked.query_async(&mut connection).await)
             .await?;
         let value = bytes.and_then(|bytes| self.cache.decode(&bytes));
-        Ok(value.map(|(value, _)| value))
+        Ok(value.map(|(value, ..)| value))
     }
 
     /// Drops the answers of these names, as a write that declares them does: a load that is under way

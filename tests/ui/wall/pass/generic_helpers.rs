@@ -3,7 +3,7 @@
 use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
 use diesel_manifold::prelude::*;
-use diesel_manifold::{QueryConn, RunsOn, kind};
+use diesel_manifold::{QueryConn, RunsOn, Wire, kind};
 
 diesel::table! {
     artists (id) {
@@ -17,7 +17,7 @@ type Row = (i32, String);
 /// Any query, on a reading connection.
 async fn all<'q, Q, K, U>(query: Q, conn: &mut ReadConn<'_>) -> QueryResult<Vec<U>>
 where
-    Q: LoadQuery<'q, AsyncPgConnection, U> + for<'a> RunsOn<ReadConn<'a>, kind::Read<K>> + 'q,
+    Q: LoadQuery<'q, Wire, U> + for<'a> RunsOn<ReadConn<'a>, kind::Read<K>> + 'q,
     K: kind::Kind,
     U: Send,
 {

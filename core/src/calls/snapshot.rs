@@ -1,0 +1,105 @@
+//! The journey of `manifold.read_snapshot(..)`: one node that is fresh enough, then one snapshot on it
+//! for several reads.
+//!
+//! The position comes first, then BEGIN: a position that is asked for inside of the transaction says
+//! nothing about its snapshot.
+
+use futures_util::future::BoxFuture;
+use tracing::Instrument;
+
+use crate::calls::Calls;
+use crate::calls::caller::Caller;
+use crate::calls::read::{Wanted, leave_unread, record, span};
+use crate::calls::transaction::SendClosure;
+use crate::pools::lease::{Lease, Left};
+use crate::pools::tour::{Known, Stop, Tour};
+use crate::query::conn::ReadConn;
+use crate::terms::call::Name;
+use crate::terms::error::{Error, Result};
+use crate::terms::route::Route;
+use crate::terms::sighting::{Kept, PRIMARY, Sighting};
+
+/// Every snapshot goes by this name.
+const NAME: Name = Name::new("Manifold", "read_snapshot");
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+impl Calls {
+    /// Runs `body` once, on one snapshot.
+    pub async fn read_snapshot<R, E, F>(&self, caller: &Caller, body: F) -> Result<R, E>
+    where
+        for<'r, 'c> F: AsyncFnOnce(&'r mut ReadConn<'c>) -> Result<R, E>
+            + SendClosure<&'r mut ReadConn<'c>, Result<R, E>, Running: Send>
+            + Send,
+        E: From<Error> + Send,
+        R: Send,
+    {
+        if self.has_running_write() {
+            self.say_read_in_write(NAME);
+        }
+        // Boxed for the same reason as the read's.
+        let journey: BoxFuture<'_, _> = Box::pin(self.on_one_snapshot(caller, body));
+        journey.instrument(span(NAME)).await
+    }
+
+    async fn on_one_snapshot<R, E, F>(&self, caller: &Caller, body: F) -> Result<R, E>
+    where
+        for<'r, 'c> F: AsyncFnOnce(&'r mut ReadConn<'c>) -> Result<R, E>
+            + SendClosure<&'r mut ReadConn<'c>, Result<R, E>, Running: Send>
+            + Send,
+        E: From<Error> + Send,
+        R: Send,
+    {
+        let memory = self.memory_of(caller);
+        let policy = caller.policy.unwrap_or_default();
+        let need = self.need(policy, memory.as_deref(), Wanted::default());
+        let memory = memory.as_deref().filter(|_| policy.heeds_session());
+        let mut tour = self.pools.tour(need, memory);
+        let began = self.pools.survey().ticks.next();
+        let (mut lease, sighting) = begin(&mut tour).await?;
+        let notes = lease.notes();
+        let output = notes.around(body(&mut ReadConn::new(lease.wire()))).await;
+        if !notes.is_busy() {
+            // If it fails the connection is broken, and `settle` says so.
+            let _ = lease.roll_back().await;
+        }
+        let (node, door) = (lease.node().id, lease.line().door.clone());
+        lease.settle().await;
+        if let Some(memory) = memory {
+            memory.loaded(Kept {
+                node,
+                door: (node != PRIMARY).then_some(door),
+                began,
+                ended: self.pools.survey().ticks.next(),
+            });
+        }
+        let route = self.route(NAME, &tour, &lease, sighting.as_deref(), 1);
+        record(&route);
+        Route::report(|| route);
+        output
+    }
+}
+
+/// A connection with the snapshot's transaction open, on a node that is fresh enough.
+async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<std::sync::Arc<Sighting>>)> {
+    loop {
+        let Stop { mut lease, known } = tour.next().await?;
+        let node = lease.node().id;
+        let sighting = match known {
+            Known::Enough(sighting) => sighting,
+            Known::Ask => match lease.ask().await {
+                Some(sighting) if node == PRIMARY || tour.is_met_by(&sighting) => Some(sighting),
+                sighting => {
+                    leave_unread(tour, lease, sighting).await;
+                    continue;
+                }
+            },
+        };
+        let Err(error) = lease.begin(BEGIN).await else {
+            return Ok((lease, sighting));
+        };
+        if lease.settle().await != Left::Broken || !tour.goes_on(node) {
+            return Err(error.into());
+        }
+        tour.failed(node);
+    }
+}

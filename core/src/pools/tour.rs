@@ -1,0 +1,366 @@
+//! One read's way to a node that is fresh enough: `rules/route` says where next; this lends the
+//! connection, waits, and remembers what failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::pools::connect::Session;
+use crate::pools::lease::Lease;
+use crate::pools::node::{Node, Unavailable};
+use crate::pools::{Pools, dice};
+use crate::rules::proof;
+use crate::rules::route::{self, Candidate, Dice, Knowledge, Progress, Step, Want};
+use crate::terms::error::{Error, Result};
+use crate::terms::memory::{Memory, Remembered};
+use crate::terms::position::Position;
+use crate::terms::route::Reason;
+use crate::terms::sighting::{PRIMARY, Sighting};
+
+/// What a read needs of the node that answers it.
+#[derive(Debug, Clone, Default)]
+pub struct Need {
+    /// The primary, and why.
+    pub primary: Option<Reason>,
+    /// Everything before each of these.
+    pub floors: Vec<Position>,
+    /// Everything that these nodes have shown its session, and where it was last.
+    pub remembered: Remembered,
+    /// Whether the answer's stamp must be known.
+    pub stamped: bool,
+    /// How long it waits for a replica.
+    pub wait: Duration,
+}
+
+/// One read's way from node to node, until one answers.
+#[derive(Debug)]
+pub struct Tour<'p> {
+    pools: &'p Pools,
+    need: Need,
+    memory: Option<&'p Memory>,
+    failed: Vec<usize>,
+    progress: Progress,
+    dice: Dice,
+    reason: Reason,
+    waited: Duration,
+    last: Option<Error>,
+}
+
+/// A connection to read on.
+#[derive(Debug)]
+pub struct Stop {
+    /// It.
+    pub lease: Lease,
+    /// What is known of the node before anything is read.
+    pub known: Known,
+}
+
+/// Whether a node is known to be fresh enough.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// It is; by this sighting, if one was needed or was there.
+    Enough(Option<Arc<Sighting>>),
+    /// It must be asked for its position before what it answers is believed.
+    Ask,
+}
+
+impl Pools {
+    /// The way of a read with this need. `memory` is its session's.
+    pub fn tour<'p>(&'p self, need: Need, memory: Option<&'p Memory>) -> Tour<'p> {
+        Tour {
+            pools: self,
+            need,
+            memory,
+            failed: Vec::new(),
+            progress: Progress::Fresh,
+            dice: Dice {
+                balance: self.balance,
+                turn: self.next_turn(),
+                dice: dice::roll(),
+            },
+            reason: Reason::NoReplica,
+            waited: Duration::ZERO,
+            last: None,
+        }
+    }
+}
+
+impl Tour<'_> {
+    /// A connection to the next node.
+    ///
+    /// A node that refuses is left out from then on; one whose pool is full for as long as a call
+    /// may wait is passed over this once.
+    pub async fn next(&mut self) -> Result<Stop> {
+        loop {
+            self.resolve();
+            let candidates = self.candidates();
+            let (step, reason) = route::next(self.want(), &candidates, self.progress, self.dice);
+            self.reason = match reason {
+                Reason::Balanced | Reason::NoReplica if !self.failed.is_empty() => Reason::Fallback,
+                reason => reason,
+            };
+            match step {
+                Step::Go(node) | Step::Ask(node) => {
+                    let node = &self.pools.nodes[node];
+                    match node.lend(Session::Read).await {
+                        Ok(loan) => {
+                            let lease = Lease::new(loan, Arc::clone(node));
+                            if self.keeps(&lease) {
+                                return Ok(self.stop(lease));
+                            }
+                            // The connection is newer than the session's last load there, and a crash
+                            // may have come between the two. Only the primary is sure to show more.
+                            lease.give_back();
+                            self.need.primary = Some(Reason::Fallback);
+                        }
+                        Err(unavailable) => self.passed_over(node.id, unavailable),
+                    }
+                }
+                Step::Wait(node) => {
+                    self.wait_for(node).await;
+                    self.progress = Progress::Waited;
+                }
+                Step::Primary => return self.primary().await,
+            }
+        }
+    }
+
+    /// Whether what is read through this sighting's connection includes what the read needs.
+    pub fn is_met_by(&self, sighting: &Sighting) -> bool {
+        let survey = &self.pools.shared.survey;
+        let covers = |floor: &Position| survey.covers(*floor, sighting.position);
+        self.need.floors.iter().all(covers)
+    }
+
+    /// The node that was asked for its position is behind.
+    pub fn behind(&mut self) {
+        match self.progress {
+            Progress::Fresh => self.progress = Progress::Asked,
+            // It was known to be fresh enough, and is not: it restarted meanwhile.
+            Progress::Asked | Progress::Waited => self.need.primary = Some(Reason::Lagging),
+        }
+    }
+
+    /// The node that was asked last failed while it answered.
+    pub fn failed(&mut self, node: usize) {
+        self.failed.push(node);
+    }
+
+    /// Whether there is another node to ask, should this one fail.
+    pub fn goes_on(&self, node: usize) -> bool {
+        node != PRIMARY && !self.failed.contains(&PRIMARY)
+    }
+
+    /// Why the node that was asked last was chosen.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How long the read has waited for a node that is fresh enough.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// The highest of the needed positions, for whoever watches.
+    pub fn needed(&self) -> Option<Position> {
+        self.need.floors.iter().copied().reduce(Position::later)
+    }
+
+    /// Turns what nodes have shown the session into floors, where a position is known that bounds it.
+    fn resolve(&mut self) {
+        let Self {
+            pools,
+            need,
+            memory,
+            ..
+        } = self;
+        need.remembered.kept.retain(|kept| {
+            let sighting = pools
+                .nodes
+                .get(kept.node)
+                .and_then(|node| node.track.sighting());
+            let Some(reach) = sighting.filter(|sighting| proof::bounds(sighting, kept)) else {
+                return true;
+            };
+            if let Some(memory) = memory {
+                memory.resolved(kept, reach.position);
+            }
+            need.floors.push(reach.position);
+            false
+        });
+    }
+
+    fn want(&self) -> Want {
+        if let Some(reason) = self.need.primary {
+            return Want::Primary(reason);
+        }
+        match &self.need.remembered.kept[..] {
+            [] if self.need.floors.is_empty() => Want::Any,
+            [] => Want::Fresh,
+            [kept] if kept.node != PRIMARY => Want::Kept(kept.node),
+            _ => Want::Primary(Reason::Kept),
+        }
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let replicas = self.pools.replicas();
+        let fit = replicas.filter(|node| !self.failed.contains(&node.id));
+        fit.filter_map(|node| {
+            Some(Candidate {
+                node: node.id,
+                load: node.load()?,
+                knowledge: self.knowledge(node),
+                preferred: self.need.remembered.home == Some(node.id),
+            })
+        })
+        .collect()
+    }
+
+    fn knowledge(&self, node: &Node) -> Knowledge {
+        if self.need.floors.is_empty() {
+            return Knowledge::Enough;
+        }
+        match node.track.sighting() {
+            Some(sighting) if self.is_met_by(&sighting) => Knowledge::Enough,
+            Some(sighting) if self.pools.shared.survey.was_close(&sighting) => Knowledge::Likely,
+            Some(sighting) => Knowledge::Behind {
+                reached: sighting.position.lsn(),
+            },
+            None => Knowledge::Behind { reached: 0 },
+        }
+    }
+
+    /// Whether the lease's connection shows at least what its node has shown the session.
+    fn keeps(&self, lease: &Lease) -> bool {
+        let (node, door) = (lease.node().id, &lease.line().door);
+        (self.need.remembered.kept.iter()).all(|kept| proof::keeps(kept, node, door))
+    }
+
+    /// What is known of the lease's node, through its connection.
+    fn stop(&self, lease: Lease) -> Stop {
+        let sighting = lease.node().track.sighting();
+        let vouched = sighting.filter(|one| proof::vouches(one, &lease.line().door));
+        let is_primary = lease.node().id == PRIMARY;
+        let enough = match &vouched {
+            Some(sighting) => is_primary || self.is_met_by(sighting),
+            None => (is_primary || self.need.floors.is_empty()) && !self.need.stamped,
+        };
+        Stop {
+            lease,
+            known: if enough {
+                Known::Enough(vouched)
+            } else {
+                Known::Ask
+            },
+        }
+    }
+
+    fn passed_over(&mut self, node: usize, unavailable: Unavailable) {
+        self.failed.push(node);
+        self.last = Some(self.pools.error(unavailable));
+    }
+
+    /// Waits for a while until a replica is fresh enough; `node` is asked often meanwhile.
+    async fn wait_for(&mut self, node: usize) {
+        if !self.need.wait.is_zero() {
+            let began = self.pools.shared.clock.now();
+            // That it comes to nothing is what the next step is for.
+            let _ = tokio::time::timeout(self.need.wait, self.fresh_replica(Some(node))).await;
+            self.waited += self.pools.shared.clock.now().since(began);
+        }
+    }
+
+    /// Waits until a replica is fresh enough that may answer this read. For ever, if none may.
+    async fn fresh_replica(&self, hurried: Option<usize>) -> &Arc<Node> {
+        let only = match self.want() {
+            Want::Kept(node) => Some(node),
+            _ => None,
+        };
+        let replicas = self.pools.replicas().filter(|node| {
+            !self.failed.contains(&node.id)
+                && only.is_none_or(|only| only == node.id)
+                && node.load().is_some()
+        });
+        let mut waiting: FuturesUnordered<_> = replicas
+            .map(|node| async move {
+                let hurry = hurried == Some(node.id);
+                node.track.until(hurry, |seen| self.is_met_by(seen)).await;
+                node
+            })
+            .collect();
+        match waiting.next().await {
+            Some(node) => node,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A connection to the primary; for a read that a replica may answer, too, whichever comes first.
+    async fn primary(&mut self) -> Result<Stop> {
+        let primary = &self.pools.nodes[PRIMARY];
+        if self.failed.contains(&PRIMARY) {
+            return Err(self.last.take().unwrap_or_else(Error::shut_down));
+        }
+        let insists = self
+            .need
+            .primary
+            .is_some_and(|reason| reason != Reason::Lagging);
+        if insists || self.candidates().is_empty() {
+            return match primary.lend(Session::Read).await {
+                Ok(loan) => Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
+                Err(unavailable) => Err(self.pools.error(unavailable)),
+            };
+        }
+        match primary.lend_free().await {
+            Ok(loan) => return Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
+            Err(Unavailable::Closed) => return Err(Error::shut_down()),
+            Err(Unavailable::Full(_)) => {}
+            Err(down) => self.passed_over(PRIMARY, down),
+        }
+        let settings = &self.pools.reading;
+        let Ok(_seat) = self.pools.waiting.try_acquire() else {
+            return Err(Error::overloaded(settings.max_waiting));
+        };
+        let began = self.pools.shared.clock.now();
+        let left = settings.deadline.saturating_sub(self.waited);
+        let racing = tokio::time::timeout(left, self.whichever_comes_first()).await;
+        self.waited += self.pools.shared.clock.now().since(began);
+        match racing {
+            Ok((lease, reason)) => {
+                self.reason = reason;
+                Ok(self.stop(lease))
+            }
+            Err(_) => Err(Error::lagging(settings.deadline)),
+        }
+    }
+
+    /// A connection to the primary, or to a replica that has caught up.
+    async fn whichever_comes_first(&self) -> (Lease, Reason) {
+        let primary = &self.pools.nodes[PRIMARY];
+        let on_the_primary = async {
+            while !self.failed.contains(&PRIMARY) {
+                match primary.lend(Session::Read).await {
+                    Ok(loan) => return Lease::new(loan, Arc::clone(primary)),
+                    Err(Unavailable::Full(_)) => {}
+                    Err(_) => break,
+                }
+            }
+            std::future::pending().await
+        };
+        let on_a_replica = async {
+            let node = self.fresh_replica(None).await;
+            if let Ok(loan) = node.lend(Session::Read).await {
+                let lease = Lease::new(loan, Arc::clone(node));
+                if self.keeps(&lease) {
+                    return lease;
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            lease = on_the_primary => (lease, Reason::Lagging),
+            lease = on_a_replica => (lease, Reason::Waited),
+        }
+    }
+}

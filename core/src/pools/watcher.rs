@@ -1,0 +1,75 @@
+//! The watcher of a node: asks it where it is, in the background and on a connection of its own.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use diesel_async::AsyncPgConnection;
+
+use crate::pools::connect::Line;
+use crate::pools::dice;
+use crate::pools::node::Node;
+use crate::terms::settings::ReadSettings;
+
+/// Between two questions while a call waits for the node. It is shared by all who wait.
+const HURRIED: Duration = Duration::from_millis(3);
+
+/// Watches one node until nobody holds it any more.
+#[derive(Debug)]
+pub struct Watcher {
+    node: Weak<Node>,
+    settings: ReadSettings,
+}
+
+/// The watcher's connection.
+type Watching = Option<(AsyncPgConnection, Line)>;
+
+impl Watcher {
+    /// A watcher of `node`.
+    pub fn new(node: &Arc<Node>, settings: ReadSettings) -> Self {
+        Self {
+            node: Arc::downgrade(node),
+            settings,
+        }
+    }
+
+    /// Watches; ends with the node, or when its pools are closed.
+    pub async fn watch(self) {
+        let mut watching = None;
+        while let Some(node) = self.node.upgrade().filter(|node| !node.is_closed()) {
+            self.look(&node, &mut watching).await;
+            // Up to a fifth sooner or later, so that many processes do not ask at once.
+            let usual = self.settings.poll.mul_f64(0.8 + 0.4 * dice::fraction());
+            let track = Arc::clone(&node.track);
+            // The pause bounds how long this task outlives its manifold; the node is let go meanwhile.
+            drop(node);
+            track.pause(usual, HURRIED).await;
+        }
+    }
+
+    /// Asks once; connects first if that is needed.
+    async fn look(&self, node: &Arc<Node>, watching: &mut Watching) {
+        if node.load().is_none() {
+            // Left out: the probe brings it back.
+            *watching = None;
+            return;
+        }
+        if watching.is_none() {
+            *watching = node.open_apart().await;
+        }
+        let Some((conn, line)) = watching else { return };
+        let question = node.ask(conn, line);
+        match tokio::time::timeout(self.settings.poll_timeout, question).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(node = %node.name, %error, "the node's position is not known");
+                *watching = None;
+                node.broke();
+            }
+            Err(_) => {
+                tracing::debug!(node = %node.name, "the node does not tell its position in time");
+                *watching = None;
+                node.broke();
+            }
+        }
+    }
+}

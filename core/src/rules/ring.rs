@@ -1,0 +1,123 @@
+//! Where the primary was at which time, by this process's clock: what a bounded staleness is proven
+//! with.
+//!
+//! A sample is the time at which the primary was *asked* and the position that it answered, so
+//! everything acknowledged before that time lies before that position. No clock but this process's is
+//! involved, and an idle primary needs no heartbeat.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::terms::clock::Moment;
+use crate::terms::position::Position;
+
+/// The samples, oldest first. As many as fit between `spacing` and `length`.
+#[derive(Debug)]
+pub struct Ring {
+    samples: VecDeque<(Moment, Position)>,
+    /// Samples closer together than this are not worth their place.
+    spacing: Duration,
+    /// Older ones are dropped.
+    length: Duration,
+}
+
+impl Ring {
+    /// An empty ring.
+    pub fn new(spacing: Duration, length: Duration) -> Self {
+        Self {
+            samples: VecDeque::new(),
+            spacing,
+            length,
+        }
+    }
+
+    /// The primary was asked at `asked` and answered `position`.
+    pub fn note(&mut self, asked: Moment, position: Position) {
+        if let Some((last, _)) = self.samples.back() {
+            if asked.since(*last) < self.spacing {
+                return;
+            }
+        }
+        self.samples.push_back((asked, position));
+        while let Some((oldest, _)) = self.samples.front() {
+            if asked.since(*oldest) <= self.length {
+                break;
+            }
+            self.samples.pop_front();
+        }
+    }
+
+    /// What a node must have replayed to show everything acknowledged before `since`: the first
+    /// sample asked for at or after it. The one before it would miss what was acknowledged between
+    /// the two. `None`: nobody knows.
+    pub fn required(&self, since: Moment) -> Option<Position> {
+        let at = self.samples.partition_point(|(asked, _)| *asked < since);
+        // Before the first sample nothing is known of what had been acknowledged; the first one still
+        // includes it.
+        self.samples.get(at).map(|(_, position)| *position)
+    }
+
+    /// How old an answer is at most that includes everything before `stamp`: the time since the last
+    /// sample that it covers.
+    pub fn age(&self, stamp: Position, now: Moment) -> Option<Duration> {
+        let covered = |(_, position): &&(Moment, Position)| position.is_covered_by(stamp);
+        let (asked, _) = self.samples.iter().rev().find(covered)?;
+        Some(now.since(*asked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Moment {
+        Moment::default().after(Duration::from_millis(ms))
+    }
+
+    fn place(lsn: u64) -> Position {
+        Position::new(1, lsn)
+    }
+
+    /// Asked at 100, 200 .. 500 ms, when the primary was at 10, 20 .. 50.
+    fn ring() -> Ring {
+        let mut ring = Ring::new(Duration::from_millis(50), Duration::from_secs(60));
+        for n in 1..=5 {
+            ring.note(at(n * 100), place(n * 10));
+        }
+        ring
+    }
+
+    #[test]
+    fn the_sample_that_counts_is_the_first_one_asked_for_at_or_after() {
+        let table = [
+            (0, Some(10)),
+            (100, Some(10)),
+            (101, Some(20)),
+            (350, Some(40)),
+            (500, Some(50)),
+            (501, None),
+        ];
+        for (ms, lsn) in table {
+            assert_eq!(ring().required(at(ms)), lsn.map(place), "{ms}");
+        }
+    }
+
+    #[test]
+    fn the_age_of_an_answer_is_the_time_since_the_last_sample_that_it_includes() {
+        let table = [(9, None), (10, Some(500)), (29, Some(400)), (99, Some(100))];
+        for (lsn, ms) in table {
+            let age = ring().age(place(lsn), at(600));
+            assert_eq!(age, ms.map(Duration::from_millis), "{lsn}");
+        }
+        assert_eq!(ring().age(Position::new(2, 99), at(600)), None);
+    }
+
+    #[test]
+    fn samples_too_close_or_too_old_are_not_kept() {
+        let mut ring = Ring::new(Duration::from_millis(50), Duration::from_secs(1));
+        for ms in [0, 49, 50, 1049] {
+            ring.note(at(ms), place(ms));
+        }
+        assert_eq!(ring.samples, [(at(50), place(50)), (at(1049), place(1049))]);
+    }
+}
