@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use diesel_manifold::{Clock, Error, Route, Source, routes};
+use diesel_manifold::{Clock, Consistency, Error, Policy, Route, Session, routes};
 
 use crate::history::operation::{Level, Operation, Step, Steps};
 use crate::history::plan::Plan;
-use crate::history::record::{Outcome, Record, Role, Trace};
+use crate::history::record::{Outcome, Record, Role, Trace, Vector};
 use crate::history::register::Register;
 
 /// How an operation was called off by the harness itself.
@@ -16,6 +16,7 @@ pub const DROPPED: &str = "dropped";
 pub struct Client {
     processes: Arc<[Register]>,
     process: usize,
+    session: Session,
     key: i32,
     /// The last number that it wrote or tried to write.
     number: i64,
@@ -25,8 +26,10 @@ pub struct Client {
 impl Client {
     /// The session that writes the row `key`. It begins in one of the processes, by turns.
     pub fn new(processes: Arc<[Register]>, key: usize, clock: Clock) -> Self {
+        let process = key % processes.len();
         Self {
-            process: key % processes.len(),
+            session: processes[process].db().session(),
+            process,
             processes,
             key: i32::try_from(key).expect("few sessions"),
             number: 0,
@@ -88,20 +91,14 @@ impl Client {
     }
 
     async fn attempt(&mut self, operation: Operation) -> Result<Outcome, Error> {
-        let register = &self.processes[self.process];
+        let register = self.register();
         match operation {
             Operation::Write { lazy, open } => {
                 register.put(self.key, self.number, lazy, open).await?;
                 Ok(Outcome::Done)
             }
             Operation::Read { level, lasting } => {
-                // Today every read is the same: unprotected.
-                let (Level::Session
-                | Level::Process
-                | Level::Strong
-                | Level::Eventual
-                | Level::Bounded(_)
-                | Level::BoundedEventual(_)) = level;
+                let register = self.at(level);
                 let vector = if lasting.is_zero() {
                     register.all().await?
                 } else {
@@ -110,16 +107,40 @@ impl Client {
                 Ok(Outcome::Shown(vec![vector]))
             }
             Operation::Snapshot(loads) => {
-                let mut vectors = Vec::new();
-                for _ in 0..loads {
-                    vectors.push(register.all().await?);
-                }
-                Ok(Outcome::Shown(vectors))
+                let snapshot = register.db().read_snapshot(async |snap| {
+                    let mut vectors: Vec<Vector> = Vec::new();
+                    for _ in 0..loads {
+                        vectors.push(register.all_on(snap).await?);
+                    }
+                    Ok::<_, Error>(vectors)
+                });
+                Ok(Outcome::Shown(snapshot.await?))
             }
             Operation::Cached => Ok(Outcome::Cached(register.one(self.key).await?)),
-            Operation::Hop => {
-                self.process = (self.process + 1) % self.processes.len();
-                Ok(Outcome::Done)
+            Operation::Hop => Ok(Outcome::Done),
+        }
+    }
+
+    /// The register for the session's calls.
+    fn register(&self) -> Register {
+        let db = self.processes[self.process].db();
+        Register::new(db.with_session(&self.session))
+    }
+
+    /// The register for a read that must show so much.
+    fn at(&self, level: Level) -> Register {
+        let (own, any) = (self.register(), &self.processes[self.process]);
+        let eventual = Policy::new().consistency(Consistency::Eventual);
+        match level {
+            Level::Session => own,
+            Level::Process => any.clone(),
+            Level::Strong => Register::new(own.db().with(Consistency::Strong)),
+            Level::Eventual => Register::new(own.db().with(eventual)),
+            Level::Bounded(bound) => {
+                Register::new(own.db().with(Policy::new().max_staleness(bound)))
+            }
+            Level::BoundedEventual(bound) => {
+                Register::new(any.db().with(eventual.max_staleness(bound)))
             }
         }
     }
@@ -135,6 +156,8 @@ fn failure(is_write: bool, error: &Error) -> Outcome {
         "unreachable"
     } else if error.is_busy() {
         "busy"
+    } else if error.is_lagging() {
+        "lagging"
     } else if error.query().is_some() {
         "query failed"
     } else {
@@ -143,16 +166,16 @@ fn failure(is_write: bool, error: &Error) -> Outcome {
 }
 
 fn trace(route: &Route) -> Trace {
-    let role = match &route.source {
-        Source::Node(name) if &**name == "primary" => Role::Primary,
-        Source::Node(_) => Role::Replica,
-        _ => Role::Cache,
+    let role = match route.role {
+        Some(diesel_manifold::Role::Primary) => Role::Primary,
+        Some(diesel_manifold::Role::Replica) => Role::Replica,
+        None => Role::Cache,
     };
     Trace {
         node: route.source.to_string(),
         role,
         reason: route.reason.as_str(),
-        need: None,
-        stamp: None,
+        need: route.need,
+        stamp: route.stamp,
     }
 }
