@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use crate::cache::Cache;
 use crate::calls::Calls;
+use crate::calls::token::Tokens;
 use crate::manifold::Manifold;
 use crate::pools::Pools;
 use crate::pools::connect::endpoint::Endpoint;
@@ -11,9 +12,11 @@ use crate::terms::clock::Clock;
 use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;
 use crate::terms::settings::Settings;
+use crate::terms::token::key::{TokenKey, TokenKeys};
 
 /// More ends of writes than any process has under way.
 const MOST_ENDINGS: usize = 1 << 20;
+const TOKEN_KEY: &str = "MANIFOLD_TOKEN_KEY";
 
 /// Configures a [`Manifold`].
 ///
@@ -35,6 +38,7 @@ pub struct Builder {
     replicas: Vec<Url>,
     redis: Option<Secret>,
     namespace: String,
+    token_keys: Option<TokenKeys>,
     settings: Settings,
     clock: Clock,
 }
@@ -74,8 +78,12 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `is_configuration` if no primary is named or a variable is not UTF-8.
+    /// `is_configuration` if no primary is named, a variable is not UTF-8, or a token key is none.
     pub fn from_env() -> Result<Self> {
+        Self::from_variables(variable)
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
         let mut builder = Self::default();
         for name in ["DATABASE_PRIMARY_URL", "DATABASE_URL"] {
             if let (None, Some(url)) = (&builder.primary, variable(name)?) {
@@ -95,6 +103,9 @@ impl Builder {
         }
         builder.redis = variable("REDIS_URL")?.map(Secret);
         builder.namespace = variable("MANIFOLD_NAMESPACE")?.unwrap_or_default();
+        if let Some(keys) = variable(TOKEN_KEY)? {
+            builder.token_keys = Some(TokenKeys::parse(&keys, TOKEN_KEY)?);
+        }
         Ok(builder)
     }
 
@@ -125,6 +136,16 @@ impl Builder {
         self
     }
 
+    /// One more key for the tokens of sessions: the first one signs them, each opens them; how to
+    /// replace one is told at [`TokenKey`]. At most 8. Default: none, so no session leaves the process.
+    pub fn token_key(mut self, key: TokenKey) -> Self {
+        self.token_keys = Some(match self.token_keys {
+            Some(keys) => keys.and(key),
+            None => TokenKeys::from(key),
+        });
+        self
+    }
+
     /// Knobs and bounds. Default: [`Settings::default`].
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -146,7 +167,7 @@ impl Builder {
     /// # Errors
     ///
     /// `is_configuration` for a wrong URL, password or database, a replica of another cluster, a PEM
-    /// file that cannot be read, or a server whose certificate is not what its URL demands;
+    /// file that cannot be read, too many token keys, or a server whose certificate is not what its URL demands;
     /// `is_unreachable` if the primary does not answer within `pool.connect_timeout`.
     ///
     /// # Panics
@@ -164,6 +185,9 @@ impl Builder {
             )
         })?;
         check(&self.settings)?;
+        if let Some(keys) = &self.token_keys {
+            keys.check("the builder's `token_key`")?;
+        }
         let replicas = self.replicas.iter().map(Url::endpoint);
         let pools = Pools::new(
             &primary.endpoint()?,
@@ -188,7 +212,12 @@ impl Builder {
             // Spawned: one for each node, which it holds weakly and ends with.
             tokio::spawn(watcher.watch());
         }
-        let calls = Arc::new(Calls::new(pools, cache, self.settings.write.clone()));
+        let tokens = Tokens {
+            keys: self.token_keys.clone(),
+            system: identity.system,
+        };
+        let writing = self.settings.write.clone();
+        let calls = Arc::new(Calls::new(pools, cache, writing, tokens));
         // Spawned: the background task of the pools. It holds them weakly and ends with them.
         tokio::spawn(upkeep(Arc::downgrade(&calls), self.settings.pool.upkeep));
         Ok(Manifold::new(calls, namespace))
@@ -237,6 +266,58 @@ fn variable(name: &str) -> Result<Option<String>> {
             format!("{name} is not valid UTF-8"),
             "percent-encode what is not ASCII",
         )),
+    }
+}
+
+#[cfg(test)]
+mod token_keys {
+    use super::*;
+
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    fn told(keys: &str) -> Result<Builder> {
+        Builder::from_variables(|name| {
+            let value = match name {
+                "DATABASE_PRIMARY_URL" => "postgres://h/d",
+                "MANIFOLD_TOKEN_KEY" => keys,
+                _ => "",
+            };
+            Ok(Some(value.to_owned()).filter(|value| !value.is_empty()))
+        })
+    }
+
+    #[test]
+    fn the_environment_may_name_none_one_or_several() {
+        assert!(told("").unwrap().token_keys.is_none());
+        let keys = |text: &str| format!("{:?}", told(text).unwrap().token_keys.unwrap());
+        assert_eq!(keys(KEY), "TokenKeys { first: .., others: [] }");
+        let two = keys(&format!("{KEY}, {KEY}"));
+        assert_eq!(two, "TokenKeys { first: .., others: [..] }");
+    }
+
+    #[test]
+    fn a_wrong_one_in_the_environment_is_the_configurations_fault_and_is_not_shown() {
+        let error = told(&format!("{KEY},c2hvcnQ=")).unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("key 2 of MANIFOLD_TOKEN_KEY is 5 bytes"),
+            "{text}"
+        );
+        assert!(!text.contains("c2hvcnQ"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn too_many_are_refused_before_anything_is_connected() {
+        let keys = std::iter::repeat_n(TokenKey::from_base64(KEY).unwrap(), 9);
+        let builder = Builder::default().primary("postgres://h/d");
+        let error = keys
+            .fold(builder, Builder::token_key)
+            .connect()
+            .await
+            .unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        assert!(error.to_string().contains("9 token keys"), "{error}");
     }
 }
 

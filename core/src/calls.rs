@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::cache::Cache;
+use crate::calls::token::Tokens;
 use crate::pools::Pools;
 use crate::terms::call::Name;
 use crate::terms::memory::Memory;
@@ -21,6 +22,7 @@ pub mod need;
 pub mod read;
 pub mod running;
 pub mod snapshot;
+pub mod token;
 pub mod transaction;
 pub mod write;
 pub mod written;
@@ -31,6 +33,7 @@ pub struct Calls {
     pub pools: Pools,
     pub cache: Cache,
     settings: WriteSettings,
+    tokens: Tokens,
     /// One permit for each end of a write under way; shutdown takes them all.
     endings: Arc<Semaphore>,
     /// One permit for each invalidation that is being delivered again.
@@ -49,13 +52,14 @@ pub struct Calls {
 }
 
 impl Calls {
-    pub fn new(pools: Pools, cache: Cache, settings: WriteSettings) -> Self {
+    pub fn new(pools: Pools, cache: Cache, settings: WriteSettings, tokens: Tokens) -> Self {
         Self {
             pools,
             cache,
             endings: Arc::new(Semaphore::new(settings.max_endings)),
             redeliveries: Arc::new(Semaphore::new(settings.max_endings)),
             settings,
+            tokens,
             closing: AtomicBool::new(false),
             closed: Notify::new(),
             process: Memory::default(),

@@ -88,8 +88,9 @@ mod terms;
 pub use builder::Builder;
 pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
 pub use cache::shared::link::ping_redis;
-pub use diesel_manifold_macros::{CacheKey, Cacheable, repository};
+pub use diesel_manifold_macros::{CacheKey, Cacheable, Repository, repository};
 pub use manifold::Manifold;
+pub use manifold::repository::Repository;
 pub use pools::connect::connect;
 pub use pools::status::{NodeStatus, PoolStatus};
 pub use query::conn::{CanExecute, QueryConn, ReadConn, ReadPipe, WriteConn};
@@ -112,4 +113,5 @@ pub use terms::settings::{
     Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
 };
 pub use terms::stored::StoredName;
+pub use terms::token::key::TokenKey;
 pub use terms::wire::Wire;

@@ -1,6 +1,7 @@
 //! The only names that generated code may say. Hidden: they change with the macros.
 
 pub use crate::calls::body::{CachedBody, ReadBody, Repeatable, WriteBody};
+pub use crate::manifold::repository::{Change, Holder, Kept, Repository};
 pub use crate::query::conn::{ReadConn, WriteConn};
 pub use crate::terms::cacheable::Cacheable;
 pub use crate::terms::call::{CachedCall, Isolation, Name, ReadCall, WriteCall};

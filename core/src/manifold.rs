@@ -1,5 +1,7 @@
 //! The handle that repositories hold.
 
+pub mod repository;
+
 use std::sync::Arc;
 
 use crate::builder::Builder;
@@ -42,6 +44,7 @@ impl Manifold {
     /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the replicas, separated by commas; none: reads run on the primary, still read-only |
     /// | `REDIS_URL` | the second level of the cache, `rediss://` over TLS; none: L1 only |
     /// | `MANIFOLD_NAMESPACE` | keeps applications apart that share a database and a Redis; default empty |
+    /// | `MANIFOLD_TOKEN_KEY` | signs the tokens of sessions: base64 of at least 32 random bytes, as [`TokenKey`](crate::TokenKey) tells; several, separated by commas: the first signs, each opens; none: no tokens |
     ///
     /// TLS is asked for in the URLs, by `sslmode`, `sslrootcert`, `sslcert` and `sslkey`:
     /// [`docs::tls`](crate::docs::tls).
@@ -73,7 +76,12 @@ impl Manifold {
         &self.caller
     }
 
-    /// The same manifold, whose reads take `policy` in the place of what they were annotated with.
+    /// Another handle of the same manifold, whose reads have `policy` in the place of their methods'
+    /// own: a [`Consistency`](crate::Consistency) or a whole [`Policy`]. It takes the place of that of
+    /// this handle, too.
+    ///
+    /// A repository has the same method, by `#[derive(Repository)]`: see
+    /// [`Repository`](crate::Repository).
     ///
     /// ```no_run
     /// # use diesel_manifold::{Consistency, Manifold, Policy};
@@ -95,7 +103,29 @@ impl Manifold {
         Session::new(self.clone(), Memory::default())
     }
 
-    /// The same manifold, whose calls read and write with `session`.
+    /// A session with the floors of a token of [`Session::token`], made by any process on the same
+    /// cluster that has the key.
+    ///
+    /// # Errors
+    ///
+    /// `is_token` if it is none of ours: forged, torn, of another cluster or version;
+    /// `is_configuration` if no key is configured. [`Manifold::session_as_of_now`] is what to go on
+    /// with.
+    pub fn session_from(&self, token: &str) -> Result<Session> {
+        let session = self.session();
+        session.merge(token)?;
+        Ok(session)
+    }
+
+    /// A session that includes everything acknowledged before now: for a caller whose token is lost or
+    /// cannot be read, and so may point anywhere. Its first loads are the primary's.
+    pub fn session_as_of_now(&self) -> Session {
+        let session = self.session();
+        self.calls.require_now(session.memory());
+        session
+    }
+
+    /// Another handle of the same manifold, whose calls read and write with `session`.
     ///
     /// ```no_run
     /// # use diesel_manifold::{Manifold, Session};

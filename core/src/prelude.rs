@@ -13,6 +13,6 @@ pub use crate::query::conn::{ReadConn, ReadPipe, WriteConn};
 pub use crate::query::dsl::RunQueryDsl;
 pub use crate::query::raw_sql::AssertReadOnlyExt as _;
 pub use crate::terms::error::Result;
-pub use crate::{Manifold, repository};
+pub use crate::{Manifold, Repository, repository};
 pub use diesel::prelude::*;
 pub use diesel_async::{AsyncConnection, SimpleAsyncConnection as _};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::manifold::Manifold;
+use crate::terms::error::Result;
 use crate::terms::memory::Memory;
 
 /// What one user wrote and saw. Reads with the session include both, whichever node answers them.
@@ -47,6 +48,40 @@ impl Session {
 
     pub(crate) fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// This session for another process: signed text for a cookie, a header or a job's payload, 140
+    /// characters of base64url. [`Manifold::session_from`] reads it.
+    ///
+    /// What the session was shown is bounded by a position first, which another process can compare: if
+    /// the last poll does not tell one yet, its node is asked, a round trip.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if no token key is configured; `is_lagging` if neither the node that answered
+    /// last nor the primary tells its position within
+    /// [`ReadSettings::deadline`](crate::ReadSettings::deadline).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the session is as it was.
+    pub async fn token(&self) -> Result<String> {
+        self.manifold.calls().seal(&self.memory).await
+    }
+
+    /// Takes in the floors of a token. None is ever lowered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifold::session_from`]; then the session is as it was.
+    pub fn merge(&self, token: &str) -> Result<()> {
+        self.manifold.calls().open(&self.memory, token)
+    }
+
+    /// Counts what this session wrote and was shown: as long as it stays the same, so does what the
+    /// token says.
+    pub fn changes(&self) -> u64 {
+        self.memory.changes()
     }
 
     /// Runs `future` with this session around it: every call in it that is not bound to another

@@ -20,4 +20,5 @@ pub mod settings;
 pub mod sighting;
 pub mod stored;
 pub mod tls;
+pub mod token;
 pub mod wire;

@@ -1,8 +1,10 @@
-//! The derives: for arguments that become part of a key, and for answers that are kept.
+//! The derives: for arguments that become part of a key, for answers that are kept, and for
+//! repositories.
 
 pub mod cache_key;
 pub mod cacheable;
 mod cacheable_attrs;
+pub mod repository;
 mod serde_attrs;
 
 use proc_macro2::TokenStream;

@@ -158,3 +158,100 @@ fn by_reference(expr: &syn::Expr) -> TokenStream {
         _ => quote_spanned!(span=> &#expr),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::TokenStream;
+    use crate::diagnose::Diagnosis;
+    use crate::model::rules;
+    use crate::parse::Options;
+
+    /// What is generated for a method with these markers, or its mistakes.
+    fn expanded(markers: &TokenStream, conn: &TokenStream) -> String {
+        let block = syn::parse_quote! {
+            impl Albums {
+                #markers
+                async fn all(&self, conn: &mut #conn) -> Result<i32> { body(conn).await }
+                #[cached]
+                async fn one(&self, conn: &mut ReadConn<'_>) -> Result<i32> { body(conn).await }
+            }
+        };
+        let mut diagnosis = Diagnosis::default();
+        let repository = rules::repository(Options::default(), block, &mut diagnosis);
+        let tokens = super::repository(&repository);
+        diagnosis
+            .behind(tokens)
+            .to_string()
+            .replace([' ', '\n'], "")
+            .replace("::diesel_manifold::macro_support::", "")
+    }
+
+    #[test]
+    fn a_read_carries_the_policy_that_was_said_and_none_if_nothing_was() {
+        let session = "Policy::new().consistency(Consistency::Session)";
+        let table = [
+            (quote!(#[read]), String::new()),
+            (quote!(#[read(attempts = 3)]), String::new()),
+            (quote!(#[read(consistency = session)]), session.to_owned()),
+            (
+                quote!(#[read(consistency = strong)]),
+                session.replace("Session", "Strong"),
+            ),
+            (
+                quote!(#[cached(consistency = eventual)]),
+                session.replace("Session", "Eventual"),
+            ),
+            (
+                quote!(#[read(max_staleness = "500ms")]),
+                format!("{session}.max_staleness(Duration::from_millis(500u64))"),
+            ),
+            (
+                quote!(#[read(wait = 0)]),
+                format!("{session}.wait(Duration::from_millis(0u64))"),
+            ),
+            (
+                quote!(#[read(consistency = eventual, wait = "0ms")] #[cached(max_staleness = 60)]),
+                format!(
+                    "{}.max_staleness(Duration::from_millis(60000u64)).wait(Duration::from_millis(0u64))",
+                    session.replace("Session", "Eventual")
+                ),
+            ),
+        ];
+        for (markers, policy) in table {
+            let found = expanded(&markers, &quote!(ReadConn<'_>));
+            let policy = if policy.is_empty() {
+                String::new()
+            } else {
+                format!(".policy({policy})")
+            };
+            let call = format!(r#"ReadCall::new(Name::new("Albums","all")).attempts(3u8){policy}"#);
+            let ends = [format!("{call}}}"), format!("{call},")];
+            assert!(
+                ends.iter().any(|it| found.contains(it)),
+                "{markers}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_write_says_whether_it_raises_a_floor_and_whether_it_declared_what_becomes_stale() {
+        let table = [
+            (quote!(#[write]), ""),
+            (quote!(#[write(retry = 2)]), ".retry(2u8)"),
+            (quote!(#[write(floor = none)]), ".without_floor()"),
+            (quote!(#[write(invalidates(none))]), ".declared()"),
+            (quote!(#[write(invalidates(one()))]), ".declared()"),
+            (
+                quote!(#[write(transaction = off, invalidates(one()), floor = none)]),
+                ".without_transaction().without_floor().declared()",
+            ),
+        ];
+        for (markers, said) in table {
+            let found = expanded(&markers, &quote!(WriteConn<'_>));
+            let call = format!(r#"WriteCall::new(Name::new("Albums","all")){said}}}"#);
+            assert!(found.contains(&call), "{markers}: {found}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! A straight pipe, in the order of the modules: `parse` turns tokens into attribute structs of
 //! ours, `model::rules` judges them and makes the `model`, in which only legal repositories can be
 //! written down, and `expand` writes that as Rust. `diagnose` collects what is wrong, `fallback`
-//! is for impl blocks that are not even that, and `derive` has the two derives.
+//! is for impl blocks that are not even that, and `derive` has the derives.
 //!
 //! Generated code says names of `::diesel_manifold::macro_support` and of nothing else.
 
@@ -82,14 +82,26 @@ use proc_macro::TokenStream;
 /// * `db`: the expression of the manifold. Default: the field `self.db`. A `Manifold`, `&Manifold` or
 ///   `Arc<Manifold>` will do.
 ///
-/// `#[read(attempts = 1)]`
+/// `#[read(attempts = 1, consistency = eventual, max_staleness = "500ms", wait = "25ms")]`
 ///
-/// * `attempts`: how many times the body may run in all, each time on another node; a number from 1 to
-///   10. Default: 3. With 1 the arguments need not be `Clone`.
+/// * `attempts`: how many times the body may run in all; a number from 1 to 10. Default: 3. With 1 the
+///   arguments need not be `Clone`.
+/// * `consistency`: what an answer must include. Default: `session`.
+///   * `strong`: everything that was acknowledged before the call. The primary answers.
+///   * `session`: everything that the session wrote and saw; without a session, everything that this
+///     process wrote through the manifold.
+///   * `eventual`: whatever a healthy replica shows.
+/// * `max_staleness`: the answer shows everything that was acknowledged before the call less this. A
+///   duration like `ttl`, more than zero and at most 60 s. Default: no such bound. Not with `strong`,
+///   which is stricter.
+/// * `wait`: how long the read waits for a replica that is behind, before it asks the primary. A duration
+///   like `ttl`, at most 60 s; zero asks the primary at once. Default: `Settings::read.wait`, 25 ms. Not with
+///   `strong`, nor with `eventual` that has no `max_staleness`: these have nothing to wait for.
 ///
 /// `#[cached(ttl = "2m", name = "albums.by_id", attempts = 2, scope(tenant: TenantId = self.tenant))]`
 ///
-/// It implies `#[read]`; `#[read(attempts = 2)]` may stand beside it. Arguments must be `CacheKey`,
+/// It implies `#[read]`, and has its options but for `consistency = strong`; `#[read(attempts = 2)]` may
+/// stand beside it. Arguments must be `CacheKey`,
 /// the answer `Cacheable`, and the method without type parameters and `impl Trait`: a key has no place
 /// for types.
 ///
@@ -99,11 +111,10 @@ use proc_macro::TokenStream;
 ///   method's. Default: the path of the method with the generic arguments of its type,
 ///   `shop::Tenant<Live>::by_id`, which changes when it moves. A path does not say in which function a
 ///   type is: two types of one name inside functions of one module need `name = ".."`.
-/// * `attempts`: as above.
 /// * `scope(name: Type = expression, ..)`: what the receiver adds to the key. They become the leading
 ///   parameters of the key function; the expressions see `self`.
 ///
-/// `#[write(invalidates(..), isolation = serializable, retry = 3, transaction = off)]`
+/// `#[write(invalidates(..), isolation = serializable, retry = 3, transaction = off, floor = none)]`
 ///
 /// * `isolation`: `read_committed`, `repeatable_read` or `serializable`. Default: the server's.
 /// * `retry`: how often the body runs *again* after a serialization failure; a number from 1 to 10.
@@ -111,6 +122,8 @@ use proc_macro::TokenStream;
 /// * `transaction = off`: the body runs outside of a transaction and each statement commits by
 ///   itself. Not with `isolation` or `retry`.
 ///   The connection is closed afterwards, for such a body may have left anything on it.
+/// * `floor = none`: later reads need not include this write. For what nobody reads back: an audit
+///   trail, a heartbeat.
 /// * `invalidates(..)`: the cached answers that become stale. Default: none. Its items:
 ///   * `by_id(id)`, `Artists::page(after, 10)`: the answer of a `#[cached]` method of this or another
 ///     repository to a call with these arguments (and its `scope`, first). Arguments are taken by
@@ -182,6 +195,30 @@ pub fn cache_key(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Cacheable, attributes(cacheable))]
 pub fn cacheable(item: TokenStream) -> TokenStream {
     derive(item, derive::cacheable::expand)
+}
+
+/// Makes a repository one that `with(..)` can copy around another handle of its manifold.
+///
+/// ```ignore
+/// #[derive(Repository)]
+/// pub struct Albums {
+///     db: Manifold,
+///     tenant: i64,
+/// }
+///
+/// let album = albums.with(Consistency::Strong).by_id(7).await?;
+/// ```
+///
+/// A struct of any form, generic or not. The field whose type is `Manifold`, as it is written there, gets
+/// the other handle; the others are cloned.
+///
+/// # Options
+///
+/// * `#[repository(db)]` on a field: this one holds the manifold. Needed if its type has another name, an
+///   `Arc<Manifold>` for example or another repository, or if there are several.
+#[proc_macro_derive(Repository, attributes(repository))]
+pub fn derive_repository(item: TokenStream) -> TokenStream {
+    derive(item, derive::repository::expand)
 }
 
 fn derive(

@@ -75,11 +75,32 @@ pub struct Argument {
 pub enum Plan {
     Read {
         attempts: u8,
+        /// `None`: nothing was said.
+        freshness: Option<Freshness>,
         cache: Option<Caching>,
     },
     Write {
         running: Running,
-        invalidates: Vec<Invalidation>,
+        /// Whether later reads must include it.
+        floor: bool,
+        /// `None`: nothing was said; empty: nothing becomes stale.
+        invalidates: Option<Vec<Invalidation>>,
+    },
+}
+
+/// How fresh an answer must be. A strong read waits for nothing and needs no bound, and without a
+/// bound there is nothing that an eventual one could wait for.
+#[derive(Clone, Copy)]
+pub enum Freshness {
+    Strong,
+    Session {
+        max_staleness_ms: Option<u64>,
+        wait_ms: Option<u64>,
+    },
+    Eventual,
+    Bounded {
+        max_staleness_ms: u64,
+        wait_ms: Option<u64>,
     },
 }
 
@@ -177,13 +198,13 @@ impl Method {
     pub fn invalidations(&self, after: bool) -> impl Iterator<Item = &Invalidation> {
         let all = match &self.plan {
             Plan::Read { .. } => &[][..],
-            Plan::Write { invalidates, .. } => invalidates,
+            Plan::Write { invalidates, .. } => invalidates.as_deref().unwrap_or_default(),
         };
         all.iter().filter(move |one| one.answer.is_some() == after)
     }
 
     /// Whether `<name>_on` is a function of ours around the user's, and not the user's itself.
     pub fn records_invalidations(&self) -> bool {
-        matches!(&self.plan, Plan::Write { invalidates, .. } if !invalidates.is_empty())
+        self.invalidations(false).next().is_some() || self.invalidations(true).next().is_some()
     }
 }

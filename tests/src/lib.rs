@@ -11,6 +11,7 @@ pub mod schema;
 pub mod shop;
 pub mod slow_commit;
 pub mod until;
+pub mod wiretap;
 pub mod world;
 
 pub use shop::{Album, Shop};

@@ -65,7 +65,7 @@ pub struct Who {
 const GUESTS: u32 = 1000;
 
 /// Albums, with a door in the middle of each load that a test can close.
-#[derive(Clone)]
+#[derive(Clone, Repository)]
 pub struct Shop {
     db: Manifold,
     loads: Arc<AtomicUsize>,

@@ -119,11 +119,6 @@ impl Calls {
         }
     }
 
-    /// Whose numbers this process knows.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     fn memories<'a>(&'a self, author: &'a Author) -> impl Iterator<Item = &'a Memory> {
         std::iter::once(&self.process).chain(author.memory.as_deref())
     }

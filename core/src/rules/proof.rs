@@ -36,6 +36,11 @@ pub fn bounds(sighting: &Sighting, kept: &Kept) -> bool {
     }
 }
 
+/// Whether `sighting` is the primary's, and so bounds whatever any node had shown before it was asked.
+pub fn is_ahead_of(sighting: &Sighting, kept: &Kept) -> bool {
+    !sighting.standby && sighting.asked > kept.ended
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

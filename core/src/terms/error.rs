@@ -8,6 +8,7 @@ use std::time::Duration;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind};
 
 use crate::terms::call::Name;
+use crate::terms::token::Flaw;
 
 /// `Result` with this library's [`Error`], unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -64,6 +65,9 @@ enum Kind {
     TooManyInvalidations {
         limit: usize,
         rolled_back: bool,
+    },
+    Token {
+        flaw: Flaw,
     },
     ShutDown,
 }
@@ -135,6 +139,10 @@ impl Error {
         Self::new(Kind::TooManyInvalidations { limit, rolled_back })
     }
 
+    pub(crate) fn token(flaw: Flaw) -> Self {
+        Self::new(Kind::Token { flaw })
+    }
+
     pub(crate) fn shut_down() -> Self {
         Self::new(Kind::ShutDown)
     }
@@ -193,6 +201,11 @@ impl Error {
     /// the write may have happened.
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(*self.0, Kind::OutcomeUnknown { .. })
+    }
+
+    /// The token is not one of ours, or of another cluster; begin a new session. The text says which.
+    pub fn is_token(&self) -> bool {
+        matches!(*self.0, Kind::Token { .. })
     }
 
     /// The manifold was shut down before the call.
@@ -268,6 +281,7 @@ impl fmt::Display for Error {
                      split it, or raise `max_invalidations`"
                 })
             }
+            Kind::Token { flaw } => write!(f, "the token {flaw}; begin a new session"),
             Kind::ShutDown => f.write_str("the manifold was shut down; nothing was run"),
         }
     }

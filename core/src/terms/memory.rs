@@ -36,17 +36,6 @@ pub struct Remembered {
 }
 
 impl Memory {
-    /// A memory that begins with these floors.
-    pub fn with(floors: Floors) -> Self {
-        let state = State {
-            floors,
-            ..State::default()
-        };
-        Self {
-            state: Mutex::new(state),
-        }
-    }
-
     /// What a load must include.
     pub fn remembered(&self) -> Remembered {
         let state = self.state();

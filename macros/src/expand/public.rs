@@ -7,7 +7,7 @@ use syn::{FnArg, Pat, PatIdent, Signature, Token};
 
 use super::types::Types;
 use super::{body, key};
-use crate::model::{Argument, Isolation, Method, Plan, Repository, Running};
+use crate::model::{Argument, Freshness, Isolation, Method, Plan, Repository, Running};
 
 /// The public method.
 pub fn method(repository: &Repository, method: &Method) -> TokenStream {
@@ -40,12 +40,54 @@ pub fn call(repository: &Repository, method: &Method) -> TokenStream {
     let (of, name) = (&repository.name, text(&method.sig.ident));
     let name = quote_spanned!(span=> #support::Name::new(#of, #name));
     match &method.plan {
-        Plan::Read { attempts, .. } => {
-            quote_spanned!(span=> #support::ReadCall::new(#name).attempts(#attempts))
+        Plan::Read {
+            attempts,
+            freshness,
+            ..
+        } => {
+            let policy = freshness.map(|freshness| {
+                let policy = freshness.policy(&support, span);
+                quote_spanned!(span=> .policy(#policy))
+            });
+            quote_spanned!(span=> #support::ReadCall::new(#name).attempts(#attempts)#policy)
         }
-        Plan::Write { running, .. } => {
-            let policy = running.policy(&support, span);
-            quote_spanned!(span=> #support::WriteCall::new(#name)#policy)
+        Plan::Write {
+            running,
+            floor,
+            invalidates,
+        } => {
+            let running = running.policy(&support, span);
+            let floor = (!floor).then(|| quote_spanned!(span=> .without_floor()));
+            let declared = invalidates.is_some();
+            let declared = declared.then(|| quote_spanned!(span=> .declared()));
+            quote_spanned!(span=> #support::WriteCall::new(#name)#running #floor #declared)
+        }
+    }
+}
+
+impl Freshness {
+    fn policy(self, support: &TokenStream, span: Span) -> TokenStream {
+        let (consistency, max_staleness, wait) = match self {
+            Self::Strong => ("Strong", None, None),
+            Self::Session {
+                max_staleness_ms,
+                wait_ms,
+            } => ("Session", max_staleness_ms, wait_ms),
+            Self::Eventual => ("Eventual", None, None),
+            Self::Bounded {
+                max_staleness_ms,
+                wait_ms,
+            } => ("Eventual", Some(max_staleness_ms), wait_ms),
+        };
+        let consistency = Ident::new(consistency, span);
+        let duration = |ms: u64| quote_spanned!(span=> #support::Duration::from_millis(#ms));
+        let max_staleness = max_staleness.map(duration);
+        let max_staleness = max_staleness.map(|it| quote_spanned!(span=> .max_staleness(#it)));
+        let wait = wait.map(duration);
+        let wait = wait.map(|it| quote_spanned!(span=> .wait(#it)));
+        quote_spanned! {span=>
+            #support::Policy::new().consistency(#support::Consistency::#consistency)
+                #max_staleness #wait
         }
     }
 }

@@ -8,6 +8,7 @@ mod invalidates;
 mod markers;
 mod names;
 mod options;
+mod reading;
 mod self_type;
 mod signature;
 mod values;
@@ -133,7 +134,11 @@ fn method(
 fn forget_faulty(items: &mut [Item], faulty: &HashSet<String>) {
     for item in items {
         let Item::Method(method) = item else { continue };
-        let Plan::Write { invalidates, .. } = &mut method.plan else {
+        let Plan::Write {
+            invalidates: Some(invalidates),
+            ..
+        } = &mut method.plan
+        else {
             continue;
         };
         invalidates.retain(|one| match &one.keys {

@@ -139,7 +139,11 @@ fn method_keys(
 
 /// What the items that use the answer ask of the parameters.
 pub fn answers(plan: &Plan, arguments: &[Argument], diagnosis: &mut Diagnosis) {
-    let Plan::Write { invalidates, .. } = plan else {
+    let Plan::Write {
+        invalidates: Some(invalidates),
+        ..
+    } = plan
+    else {
         return;
     };
     for one in invalidates.iter().filter(|one| one.answer.is_some()) {

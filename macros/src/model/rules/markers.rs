@@ -5,13 +5,13 @@ use syn::Attribute;
 use super::names::Neighbours;
 use super::{generics, invalidates, options};
 use crate::diagnose::Diagnosis;
-use crate::model::{Plan, Running};
+use crate::model::Plan;
 use crate::parse::{Kind, Marked, Marker, conditional_marker};
 
 /// The markers of one method: the combinations that mean something.
 pub enum Agreed<'a> {
     Read(&'a Marker),
-    /// `#[cached]`, perhaps with a `#[read(attempts = ..)]` beside it.
+    /// `#[cached]`, perhaps with a `#[read(..)]` beside it.
     Cached(&'a Marker, Option<&'a Marker>),
     Write(&'a Marker),
 }
@@ -72,27 +72,33 @@ impl Agreed<'_> {
     ) -> Option<Plan> {
         let before = diagnosis.count();
         let plan = match self {
-            Self::Read(read) => Plan::Read {
-                attempts: options::read(&read.options, diagnosis).unwrap_or(options::ATTEMPTS),
-                cache: None,
-            },
+            Self::Read(read) => {
+                let reading = options::read(&read.options, diagnosis);
+                Plan::Read {
+                    attempts: reading.attempts(),
+                    freshness: reading.freshness(diagnosis),
+                    cache: None,
+                }
+            }
             Self::Cached(cached, read) => {
                 generics::no_type_parameters(marked, diagnosis);
-                let beside = read.and_then(|read| options::read(&read.options, diagnosis));
-                let (caching, attempts) = options::cached(&cached.options, beside, diagnosis);
+                let beside = read.map(|read| options::read(&read.options, diagnosis));
+                let (caching, reading) =
+                    options::cached(&cached.options, beside.unwrap_or_default(), diagnosis);
+                reading.not_strong(diagnosis);
                 Plan::Read {
-                    attempts: attempts.unwrap_or(options::ATTEMPTS),
+                    attempts: reading.attempts(),
+                    freshness: reading.freshness(diagnosis),
                     cache: Some(caching),
                 }
             }
             Self::Write(write) => {
-                let (running, list): (Running, _) = options::write(&write.options, diagnosis);
-                let invalidates = list
-                    .map(|list| invalidates::parse(&list, neighbours, diagnosis))
-                    .unwrap_or_default();
+                let writing = options::write(&write.options, diagnosis);
                 Plan::Write {
-                    running,
-                    invalidates,
+                    running: writing.running,
+                    floor: writing.floor,
+                    invalidates: (writing.invalidates)
+                        .map(|list| invalidates::parse(&list, neighbours, diagnosis)),
                 }
             }
         };

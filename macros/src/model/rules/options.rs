@@ -5,22 +5,18 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Ident, Token};
 
-use super::values::{integer, place, text, word};
-
+use super::reading::{self, Reading};
+use super::values::{duration, number, place, text, word};
 use crate::diagnose::Diagnosis;
 use crate::model::{Caching, Isolation, Running, Scope};
-use crate::parse::{Kind, LONGEST, Opt, Options, Value, milliseconds};
+use crate::parse::{Kind, LONGEST, Opt, Options, Value};
 
-/// How often the body of a read may run in all, if nothing else is said.
-pub const ATTEMPTS: u8 = 3;
 /// How long an answer is kept, if nothing else is said: 60 s.
 const TTL_MS: u64 = 60_000;
-/// The most that `attempts` and `retry` may be.
-const MOST: u8 = 10;
 
-const READ: &[&str] = &["attempts"];
-const CACHED: &[&str] = &["ttl", "name", "attempts", "scope"];
-const WRITE: &[&str] = &["invalidates", "isolation", "retry", "transaction"];
+/// What `#[cached]` has beside the options of a read.
+const CACHED: &[&str] = &["ttl", "name", "scope"];
+const WRITE: &[&str] = &["invalidates", "isolation", "retry", "transaction", "floor"];
 /// Designed, and not there yet.
 const LATER: &[&str] = &[
     "swr",
@@ -29,39 +25,34 @@ const LATER: &[&str] = &[
     "tags",
     "negative",
     "hits",
-    "consistency",
-    "max_staleness",
-    "eventual",
-    "strong",
-    "floor",
     "level",
     "on_fence_failure",
 ];
 
-const fn options_of(kind: Kind) -> &'static [&'static str] {
+fn options_of(kind: Kind) -> Vec<&'static str> {
     match kind {
-        Kind::Read => READ,
-        Kind::Cached => CACHED,
-        Kind::Write => WRITE,
+        Kind::Read => reading::OPTIONS.to_vec(),
+        Kind::Cached => [CACHED, reading::OPTIONS].concat(),
+        Kind::Write => WRITE.to_vec(),
     }
 }
 
-/// `attempts` of a `#[read]`.
-pub fn read(options: &Options, diagnosis: &mut Diagnosis) -> Option<u8> {
-    let mut attempts = None;
+/// What a `#[read]` says.
+pub fn read<'a>(options: &'a Options, diagnosis: &mut Diagnosis) -> Reading<'a> {
+    let mut reading = Reading::default();
     for option in known(Kind::Read, options, diagnosis) {
-        attempts = number(option, diagnosis);
+        reading.take(option, diagnosis);
     }
-    attempts
+    reading
 }
 
-/// What a `#[cached]` says, and its attempts; `beside` are those of a `#[read]` on the same method.
-pub fn cached(
-    options: &Options,
-    beside: Option<u8>,
+/// What a `#[cached]` says; `beside` is what a `#[read]` on the same method does.
+pub fn cached<'a>(
+    options: &'a Options,
+    beside: Reading<'a>,
     diagnosis: &mut Diagnosis,
-) -> (Caching, Option<u8>) {
-    let mut attempts = beside;
+) -> (Caching, Reading<'a>) {
+    let mut reading = beside;
     let mut caching = Caching {
         ttl_ms: TTL_MS,
         name: None,
@@ -72,19 +63,24 @@ pub fn cached(
             "ttl" => caching.ttl_ms = ttl(option, diagnosis).unwrap_or(TTL_MS),
             "name" => caching.name = cache_name(option, diagnosis),
             "scope" => caching.scope = scope(option, diagnosis),
-            _ if beside.is_some() => diagnosis.mistake(
-                &option.name,
-                "`attempts` is given twice: here and in `#[read]`, which `#[cached]` implies",
-            ),
-            _ => attempts = number(option, diagnosis),
+            _ => reading.take(option, diagnosis),
         }
     }
-    (caching, attempts)
+    (caching, reading)
 }
 
-/// How a `#[write]` runs, and the list of its `invalidates`.
-pub fn write<'a>(options: &'a Options, diagnosis: &mut Diagnosis) -> (Running, Option<Group>) {
+/// What a `#[write]` says.
+pub struct Writing {
+    pub running: Running,
+    pub floor: bool,
+    /// The list of its `invalidates`.
+    pub invalidates: Option<Group>,
+}
+
+/// What a `#[write]` says.
+pub fn write<'a>(options: &'a Options, diagnosis: &mut Diagnosis) -> Writing {
     let (mut bare, mut isolation, mut retry, mut list) = (None, None, None, None);
+    let mut floor = true;
     let mut in_transaction: Option<&'a Ident> = None;
     for option in known(Kind::Write, options, diagnosis) {
         let name = &option.name;
@@ -98,6 +94,7 @@ pub fn write<'a>(options: &'a Options, diagnosis: &mut Diagnosis) -> (Running, O
                 retry = number(option, diagnosis);
                 in_transaction = Some(name);
             }
+            "floor" => floor = !floor_none(option, diagnosis),
             _ => match &option.value {
                 Value::List(group) => list = Some(group.clone()),
                 Value::Absent | Value::Is(_) => diagnosis.mistake(
@@ -125,7 +122,11 @@ pub fn write<'a>(options: &'a Options, diagnosis: &mut Diagnosis) -> (Running, O
             retry: retry.unwrap_or(0),
         },
     };
-    (running, list)
+    Writing {
+        running,
+        floor,
+        invalidates: list,
+    }
 }
 
 /// The options that `kind` has, each once; the others are noted as mistakes.
@@ -152,12 +153,20 @@ fn unknown(kind: Kind, name: &Ident) -> String {
     if LATER.iter().any(|later| name == later) {
         return format!("`{name}` is not available yet");
     }
+    if let Some(value) = reading::CONSISTENCIES.iter().find(|value| name == *value) {
+        return format!("`{value}` is a value, of a read: `consistency = {value}`");
+    }
     let other = [Kind::Read, Kind::Cached, Kind::Write]
         .into_iter()
         .find(|other| options_of(*other).iter().any(|known| name == known));
     let has = options_of(kind).join("`, `");
     match other {
-        Some(Kind::Read) => format!("`{name}` is an option of a read; a write has `retry`"),
+        Some(Kind::Read) if name == "attempts" => {
+            format!("`{name}` is an option of a read; a write has `retry`")
+        }
+        Some(Kind::Read) => {
+            format!("`{name}` is an option of a read; a write runs on the primary always")
+        }
         Some(other) => format!(
             "`{name}` is an option of `{}`; `{marker}` has `{has}`",
             other.marker()
@@ -166,30 +175,8 @@ fn unknown(kind: Kind, name: &Ident) -> String {
     }
 }
 
-fn number(option: &Opt, diagnosis: &mut Diagnosis) -> Option<u8> {
-    let name = &option.name;
-    let wrong = format!("`{name}` is a number from 1 to {MOST}: `{name} = 2`");
-    let Some(literal) = integer(&option.value) else {
-        diagnosis.mistake(place(option), wrong);
-        return None;
-    };
-    let number = literal.base10_parse().ok();
-    if !number.is_some_and(|number| (1..=MOST).contains(&number)) {
-        diagnosis.mistake(literal, wrong);
-        return None;
-    }
-    number
-}
-
 fn ttl(option: &Opt, diagnosis: &mut Diagnosis) -> Option<u64> {
-    let text = text(&option.value);
-    let ms = match (text, integer(&option.value)) {
-        (Some(text), _) => milliseconds(&text.value()),
-        (None, Some(seconds)) => {
-            (seconds.base10_parse::<u64>().ok()).and_then(|seconds| seconds.checked_mul(1_000))
-        }
-        (None, None) => None,
-    };
+    let ms = duration(&option.value);
     let wrong = match ms {
         None => {
             "`ttl` is a duration: `\"90s\"`, `\"2m\"`, `\"1h30m\"`, `\"500ms\"`, `\"1d\"`, or a number \
@@ -274,4 +261,15 @@ fn transaction_off(option: &Opt, diagnosis: &mut Diagnosis) -> bool {
         );
     }
     off
+}
+
+fn floor_none(option: &Opt, diagnosis: &mut Diagnosis) -> bool {
+    let none = word(&option.value).as_deref() == Some("none");
+    if !none {
+        diagnosis.mistake(
+            place(option),
+            "later reads include a write unless it says `floor = none`, for one that nobody reads back",
+        );
+    }
+    none
 }

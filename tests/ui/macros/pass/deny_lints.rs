@@ -50,10 +50,41 @@ pub mod shop {
     }
 
     /// A repository.
-    #[derive(Debug)]
+    #[derive(Debug, Repository)]
     pub struct Albums {
         db: Manifold,
         tenant: i32,
+    }
+
+    #[derive(Debug, Clone)]
+    struct Private<T>(T);
+
+    /// A repository that is generic over what it holds.
+    #[derive(Debug, Repository)]
+    pub struct Songs<T> {
+        #[repository(db)]
+        db: Manifold,
+        inner: Private<T>,
+        copied: u8,
+    }
+
+    impl<T> Songs<T> {
+        /// A repository around this.
+        #[must_use]
+        pub const fn new(db: Manifold, inner: T) -> Self {
+            Self {
+                db,
+                inner: Private(inner),
+                copied: 1,
+            }
+        }
+
+        /// What it is around.
+        #[must_use]
+        pub const fn inner(&self) -> &T {
+            let _ = (&self.db, self.copied);
+            &self.inner.0
+        }
     }
 
     #[repository]

@@ -24,6 +24,8 @@ mod shadows {
     pub trait From {}
     pub trait Into {}
     pub trait Iterator {}
+    pub trait Fn {}
+    pub trait Repository {}
     pub mod std {}
     pub mod core {}
     pub mod diesel_manifold {}
@@ -52,9 +54,13 @@ pub enum Kind {
     None { key: i32 },
 }
 
+#[derive(::diesel_manifold::Repository)]
 pub struct Albums {
     db: Manifold,
 }
+
+#[derive(::diesel_manifold::Repository)]
+pub struct Songs<T>(::std::option::Option<T>, #[repository(db)] ::std::sync::Arc<Manifold>);
 
 #[repository]
 impl Albums {

@@ -6,8 +6,8 @@ struct Albums {
 
 #[repository]
 impl Albums {
-    #[write(floor = none)]
-    async fn all(&self, _conn: &mut WriteConn<'_>) -> Result<i32> {
+    #[read(floor = none)]
+    async fn all(&self, _conn: &mut ReadConn<'_>) -> Result<i32> {
         Ok(1)
     }
 }

@@ -1,0 +1,88 @@
+//! A session's way out of the process, and into another one.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::calls::Calls;
+use crate::rules::proof;
+use crate::terms::error::{Error, Result};
+use crate::terms::memory::Memory;
+use crate::terms::position::Position;
+use crate::terms::sighting::{Kept, PRIMARY};
+use crate::terms::token::key::TokenKeys;
+
+/// What tokens are made with.
+#[derive(Debug)]
+pub struct Tokens {
+    /// The application's keys; without them nothing leaves the process.
+    pub keys: Option<TokenKeys>,
+    /// The cluster's system identifier.
+    pub system: i64,
+}
+
+impl Tokens {
+    fn keys(&self) -> Result<&TokenKeys> {
+        self.keys.as_ref().ok_or_else(|| {
+            Error::configuration(
+                "no token key is configured, so a session cannot leave its process",
+                "set MANIFOLD_TOKEN_KEY (`openssl rand -base64 32`), or call `token_key` on the builder",
+            )
+        })
+    }
+}
+
+impl Calls {
+    /// The token of a session: what it has been shown is bounded by a position first, for another
+    /// process knows nothing of the nodes of this one.
+    pub async fn seal(&self, memory: &Memory) -> Result<String> {
+        let keys = self.tokens.keys()?;
+        for kept in memory.remembered().kept {
+            let reach = tokio::time::timeout(self.pools.reading().deadline, self.reach(&kept));
+            let Ok(reach) = reach.await else {
+                return Err(Error::lagging(self.pools.reading().deadline));
+            };
+            memory.resolved(&kept, reach);
+        }
+        Ok(keys.seal(self.tokens.system, &memory.floors()))
+    }
+
+    /// Takes the floors of a token into a session.
+    pub fn open(&self, memory: &Memory, token: &str) -> Result<()> {
+        let floors = self.tokens.keys()?.open(self.tokens.system, token)?;
+        memory.merge(&floors, self.epoch);
+        Ok(())
+    }
+
+    /// From now on the session includes everything that was acknowledged before now: the primary answers
+    /// until it has been asked where it is.
+    pub fn require_now(&self, memory: &Memory) {
+        let now = self.pools.survey().ticks.next();
+        memory.loaded(Kept {
+            node: PRIMARY,
+            door: None,
+            began: now,
+            ended: now,
+        });
+    }
+
+    /// A position that bounds what `kept`'s node has shown: its own, or where the primary inserts by
+    /// then, which no node is ahead of. Whichever is told first.
+    async fn reach(&self, kept: &Kept) -> Position {
+        let nodes = [self.pools.node(kept.node), self.pools.node(PRIMARY)];
+        let mut told: FuturesUnordered<_> = nodes
+            .into_iter()
+            .flatten()
+            .map(|node| async move {
+                let bounds = |seen: &_| proof::bounds(seen, kept) || proof::is_ahead_of(seen, kept);
+                let sighting = node.track.until(true, bounds).await;
+                Arc::clone(&sighting)
+            })
+            .collect();
+        match told.next().await {
+            Some(sighting) => sighting.position,
+            None => std::future::pending().await,
+        }
+    }
+}

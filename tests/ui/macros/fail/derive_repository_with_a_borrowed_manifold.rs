@@ -1,0 +1,9 @@
+use diesel_manifold::prelude::*;
+
+#[derive(Repository)]
+struct Albums<'a> {
+    #[repository(db)]
+    db: &'a Manifold,
+}
+
+fn main() {}
