@@ -20,6 +20,7 @@ use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
 use crate::terms::route::{Role, Route, Source};
 use crate::terms::sighting::{Kept, PRIMARY, Sighting};
+use crate::terms::trap::Trap;
 
 /// What a load brought.
 pub struct Loaded<T> {
@@ -98,6 +99,16 @@ impl Calls {
                     let mut conn = ReadConn::new(lease.wire());
                     (sighting, notes.around(body.run(&mut conn)).await)
                 }
+                // What the statement sees was fixed when it began.
+                Known::Ask if spare.is_some() && self.is_trapped(Trap::GuardInside) => {
+                    let output = notes
+                        .around(body.run(&mut ReadConn::new(lease.wire())))
+                        .await;
+                    let sighting = lease.ask().await;
+                    let met = |seen: &Arc<Sighting>| node == PRIMARY || tour.is_met_by(seen);
+                    notes.decide(sighting.as_ref().is_some_and(met));
+                    (sighting, output)
+                }
                 // A body that runs once only sees no node of which it is not known that it is fresh.
                 Known::Ask if spare.is_none() => match lease.ask().await {
                     Some(sighting) if node == PRIMARY || tour.is_met_by(&sighting) => {
@@ -164,12 +175,18 @@ impl Calls {
                 continue;
             }
             if let Some(memory) = memory {
-                memory.loaded(Kept {
+                let kept = Kept {
                     node,
                     door: (node != PRIMARY).then_some(door),
                     began,
                     ended,
-                });
+                };
+                match sighting.as_deref() {
+                    Some(seen) if self.is_trapped(Trap::StampAsReach) => {
+                        memory.resolved(&kept, seen.stamp());
+                    }
+                    _ => memory.loaded(kept),
+                }
             }
             let route = self.route(call.name, &tour, &lease, sighting.as_deref(), attempts);
             let origin = Origin {
@@ -188,6 +205,10 @@ impl Calls {
                 whole: left == Left::Sound,
             };
         }
+    }
+
+    fn is_trapped(&self, trap: Trap) -> bool {
+        self.pools.survey().trapped.is(trap)
     }
 
     /// The route of an answer by the lease's node, which was seen where `sighting` says.

@@ -18,6 +18,7 @@ use crate::terms::memory::{Memory, Remembered};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
 use crate::terms::sighting::{PRIMARY, Sighting};
+use crate::terms::trap::Trap;
 
 /// What a read needs of the node that answers it.
 #[derive(Debug, Clone, Default)]
@@ -168,6 +169,10 @@ impl Tour<'_> {
         self.need.floors.iter().copied().reduce(Position::later)
     }
 
+    fn is_trapped(&self, trap: Trap) -> bool {
+        self.pools.shared.survey.trapped.is(trap)
+    }
+
     /// Turns what nodes have shown the session into floors, where a position is known that bounds it.
     fn resolve(&mut self) {
         let Self {
@@ -193,6 +198,9 @@ impl Tour<'_> {
     }
 
     fn want(&self) -> Want {
+        if self.is_trapped(Trap::PrimaryIsFresher) && self.dice.turn % 2 == 0 {
+            return Want::Primary(Reason::Balanced);
+        }
         if let Some(reason) = self.need.primary {
             return Want::Primary(reason);
         }
@@ -235,13 +243,15 @@ impl Tour<'_> {
     /// Whether the lease's connection shows at least what its node has shown the session.
     fn keeps(&self, lease: &Lease) -> bool {
         let (node, door) = (lease.node().id, &lease.line().door);
-        (self.need.remembered.kept.iter()).all(|kept| proof::keeps(kept, node, door))
+        self.is_trapped(Trap::TrustAcrossCrash)
+            || (self.need.remembered.kept.iter()).all(|kept| proof::keeps(kept, node, door))
     }
 
     /// What is known of the lease's node, through its connection.
     fn stop(&self, lease: Lease) -> Stop {
         let sighting = lease.node().track.sighting();
-        let vouched = sighting.filter(|one| proof::vouches(one, &lease.line().door));
+        let trusting = self.is_trapped(Trap::TrustAcrossCrash);
+        let vouched = sighting.filter(|one| trusting || proof::vouches(one, &lease.line().door));
         let is_primary = lease.node().id == PRIMARY;
         let enough = match &vouched {
             Some(sighting) => is_primary || self.is_met_by(sighting),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::terms::sighting::{Sighting, Tick};
+use crate::terms::trap::{Trap, Trapped};
 
 /// Counts what a manifold does, in order.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Track {
     waiting: AtomicU32,
     /// Wakes the watcher.
     hurry: Notify,
+    /// The mistake to make, in tests.
+    pub trapped: Trapped,
 }
 
 #[derive(Debug, Default)]
@@ -40,17 +43,17 @@ struct Latest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Era(u64);
 
-impl Default for Track {
-    fn default() -> Self {
+impl Track {
+    /// The track of a node that was not seen yet.
+    pub fn new(trapped: Trapped) -> Self {
         Self {
             latest: watch::Sender::new(Latest::default()),
             waiting: AtomicU32::new(0),
             hurry: Notify::new(),
+            trapped,
         }
     }
-}
 
-impl Track {
     /// The latest sighting.
     pub fn sighting(&self) -> Option<Arc<Sighting>> {
         self.latest.borrow().sighting.clone()
@@ -79,6 +82,9 @@ impl Track {
     /// A connection to the node broke. A server that crashed serves older rows for a moment, so what
     /// was known of it counts no more.
     pub fn void(&self) {
+        if self.trapped.is(Trap::TrustAcrossCrash) {
+            return;
+        }
         self.latest.send_modify(|latest| {
             latest.era += 1;
             latest.sighting = None;

@@ -94,8 +94,20 @@ fn mutants(world: &World, arguments: &Arguments, seed: u64) -> bool {
         }
         let mut plan = mutant.plan();
         arguments.apply_to(&mut plan);
-        let report = history::run(world, &plan, seed, &|builder| builder);
-        println!("== {} {}\n{report}", mutant.name, mutant.signs(&report));
+        for trapped in [false, true] {
+            let report = history::run(world, &plan, seed, &|builder| {
+                if trapped {
+                    builder.trap(mutant.trap)
+                } else {
+                    builder
+                }
+            });
+            println!(
+                "== {} {trapped} {}\n{report}",
+                mutant.name,
+                mutant.signs(&report)
+            );
+        }
     }
     true
 }

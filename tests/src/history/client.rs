@@ -117,7 +117,14 @@ impl Client {
                 Ok(Outcome::Shown(snapshot.await?))
             }
             Operation::Cached => Ok(Outcome::Cached(register.one(self.key).await?)),
-            Operation::Hop => Ok(Outcome::Done),
+            Operation::Hop => {
+                let token = self.session.token().await?;
+                let process = (self.process + 1) % self.processes.len();
+                // As long as it has not arrived, the session is still where it was.
+                self.session = self.processes[process].db().session_from(&token)?;
+                self.process = process;
+                Ok(Outcome::Done)
+            }
         }
     }
 

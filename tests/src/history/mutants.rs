@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use diesel_manifold::Trap;
+
 use crate::history::faults::{CRASH, CUT, DELAY, Fault, PAUSE, SYNCHRONOUS_WAIT};
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
@@ -16,6 +18,8 @@ use crate::history::report::Report;
 pub struct Mutant {
     /// How it is called.
     pub name: &'static str,
+    /// What the core is told to do.
+    pub trap: Trap,
     /// What the sessions do.
     pub weights: Weights,
     /// Who breaks what meanwhile.
@@ -44,6 +48,7 @@ pub const MUTANTS: &[Mutant] = &[
     // The position is newer than the snapshot that the statement had begun with.
     Mutant {
         name: "guard_inside",
+        trap: Trap::GuardInside,
         weights: &[(Kind::Write, 30), (Kind::SlowRead, 70)],
         hands: ALWAYS_LATE,
         shown_by: Sign::Violations,
@@ -52,6 +57,7 @@ pub const MUTANTS: &[Mutant] = &[
     // that it replayed counts as visible.
     Mutant {
         name: "standby_snapshot",
+        trap: Trap::StandbySnapshot,
         weights: &[
             (Kind::SlowWrite, 30),
             (Kind::Write, 20),
@@ -63,6 +69,7 @@ pub const MUTANTS: &[Mutant] = &[
     // Received is not replayed, and who receives nothing any more has replayed it all.
     Mutant {
         name: "receive_is_replay",
+        trap: Trap::ReceiveIsReplay,
         weights: WRITES_AND_READS,
         hands: &[
             restless(0, &[SHORT_PAUSE, CUT]),
@@ -73,6 +80,7 @@ pub const MUTANTS: &[Mutant] = &[
     // A replica is young for a while after it stopped to replay.
     Mutant {
         name: "replay_timestamp",
+        trap: Trap::ReplayTimestamp,
         weights: WRITES_AND_READS,
         hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
         shown_by: Sign::Violations,
@@ -80,6 +88,7 @@ pub const MUTANTS: &[Mutant] = &[
     // What is not written out yet lies behind it, and is acknowledged all the same.
     Mutant {
         name: "write_lsn_token",
+        trap: Trap::WriteLsnToken,
         weights: &[(Kind::LazyWrite, 30), (Kind::SessionRead, 70)],
         hands: &[],
         shown_by: Sign::Violations,
@@ -87,6 +96,7 @@ pub const MUTANTS: &[Mutant] = &[
     // A commit is on the replicas before the primary shows it.
     Mutant {
         name: "primary_is_fresher",
+        trap: Trap::PrimaryIsFresher,
         weights: &[(Kind::Write, 3), (Kind::SessionRead, 97)],
         hands: &[Hand {
             on: Target::Primary,
@@ -98,6 +108,7 @@ pub const MUTANTS: &[Mutant] = &[
     // What an answer includes at least is not all that it has shown.
     Mutant {
         name: "stamp_as_reach",
+        trap: Trap::StampAsReach,
         weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
         hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
         shown_by: Sign::Violations,
@@ -105,6 +116,7 @@ pub const MUTANTS: &[Mutant] = &[
     // A replica that recovers shows the past again.
     Mutant {
         name: "trust_across_crash",
+        trap: Trap::TrustAcrossCrash,
         weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
         hands: &[restless(0, &[CRASH]), restless(1, &[CRASH])],
         shown_by: Sign::Violations,
@@ -112,6 +124,7 @@ pub const MUTANTS: &[Mutant] = &[
     // A sample that is older than the bound says nothing about what came between.
     Mutant {
         name: "ring_wrong_side",
+        trap: Trap::RingWrongSide,
         weights: &[(Kind::Write, 40), (Kind::BoundedEventualRead, 60)],
         hands: &[restless(0, &[LONG_PAUSE]), restless(1, &[LONG_PAUSE])],
         shown_by: Sign::Violations,
@@ -119,6 +132,7 @@ pub const MUTANTS: &[Mutant] = &[
     // The commit's own record lies behind it.
     Mutant {
         name: "position_before_commit",
+        trap: Trap::PositionBeforeCommit,
         weights: &[
             (Kind::Write, 20),
             (Kind::SlowWrite, 20),

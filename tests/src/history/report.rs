@@ -154,7 +154,10 @@ impl fmt::Display for Report {
         let nodes = answers.filter_map(|record| record.trace.as_ref().map(|it| it.node.as_str()));
         writeln!(f, "  loads answered by: {}", listed(tally(nodes)))?;
         let failures = self.all().filter_map(|record| match record.outcome {
-            Outcome::Failed(why) | Outcome::InDoubt(why) => Some(why),
+            Outcome::Failed(DROPPED) | Outcome::InDoubt(DROPPED) => Some(DROPPED.to_owned()),
+            Outcome::Failed(why) | Outcome::InDoubt(why) => {
+                Some(format!("{} {why}", record.step.kind.name()))
+            }
             _ => None,
         });
         writeln!(

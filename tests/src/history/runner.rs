@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use diesel_manifold::{Builder, Clock, Moment};
+use diesel_manifold::{Builder, Clock, Moment, TokenKey};
 use tokio::runtime::Runtime;
 
 use crate::World;
@@ -21,6 +21,9 @@ use crate::history::report::Report;
 
 /// Manifolds on the same cluster.
 const PROCESSES: usize = 2;
+
+/// What both sign their sessions' tokens with.
+const SECRET: [u8; 32] = *b"the sessions hop by this secret.";
 
 /// Runs a plan on this world, whose nodes it breaks and mends. `change` may change how each manifold is
 /// built.
@@ -77,7 +80,9 @@ pub fn run(world: &World, plan: &Plan, seed: u64, change: &dyn Fn(Builder) -> Bu
 async fn open(world: &World, change: &dyn Fn(Builder) -> Builder) -> Arc<[Register]> {
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
-        let manifold = change(world.builder()).connect().await.expect("a manifold");
+        let key = TokenKey::from_bytes(SECRET).expect("it is long enough");
+        let builder = world.builder().token_key(key);
+        let manifold = change(builder).connect().await.expect("a manifold");
         processes.push(Register::new(manifold));
     }
     processes.into()
