@@ -71,12 +71,23 @@ impl Track {
                 && latest
                     .sighting
                     .as_ref()
-                    .is_none_or(|known| is_later(sighting, known));
+                    .is_none_or(|known| self.is_later(sighting, known));
             if is_news {
                 latest.sighting = Some(Arc::clone(sighting));
             }
             is_news
         });
+    }
+
+    /// Whether the new one says more. Two questions under way at once may be answered out of order.
+    fn is_later(&self, new: &Sighting, known: &Sighting) -> bool {
+        let same_run = self.trapped.is(Trap::TrustAcrossCrash)
+            || (known.door.incarnation == new.door.incarnation && known.standby == new.standby);
+        let (new_at, known_at) = (new.position, known.position);
+        !same_run
+            || new_at.timeline() > known_at.timeline()
+            || (new_at.timeline() == known_at.timeline()
+                && (new_at.lsn(), new.asked) > (known_at.lsn(), known.asked))
     }
 
     /// A connection to the node broke. A server that crashed serves older rows for a moment, so what
@@ -122,16 +133,6 @@ impl Track {
             let _ = tokio::time::timeout(usual, self.hurry.notified()).await;
         }
     }
-}
-
-/// Whether the new one says more. Two questions under way at once may be answered out of order.
-fn is_later(new: &Sighting, known: &Sighting) -> bool {
-    let same_run = known.door.incarnation == new.door.incarnation && known.standby == new.standby;
-    let (new_at, known_at) = (new.position, known.position);
-    !same_run
-        || new_at.timeline() > known_at.timeline()
-        || (new_at.timeline() == known_at.timeline()
-            && (new_at.lsn(), new.asked) > (known_at.lsn(), known.asked))
 }
 
 /// A call that waits for a node.

@@ -70,6 +70,19 @@ pub const CRASH: Fault = Fault {
     end: |_, node| node.wait_ready(),
 };
 
+/// The same, and the replica is slow to replay what it has to go over again: all the while it answers
+/// from the past.
+pub const CRASH_AND_LAG: Fault = Fault {
+    name: "crash and lag",
+    lasts: (100, 600),
+    begin: |world, node| {
+        set_delay(node, "1500ms")?;
+        crash_some_backend_soon(world, node)?;
+        node.wait_ready()
+    },
+    end: |_, node| set_delay(node, "0"),
+};
+
 /// The replica makes each commit visible a little late, as one that is busy.
 pub const DELAY: Fault = Fault {
     name: "delay",
@@ -88,7 +101,7 @@ pub const SYNCHRONOUS_WAIT: Fault = Fault {
 };
 
 /// What a replica of a full run goes through.
-pub const OF_REPLICAS: &[Fault] = &[PAUSE, KILL, FREEZE, CUT, CRASH, DELAY];
+pub const OF_REPLICAS: &[Fault] = &[PAUSE, KILL, FREEZE, CUT, CRASH, CRASH_AND_LAG, DELAY];
 
 /// What a crashed replica shall have to go over again, in bytes. It takes about a fifth of a second, and all
 /// that time the replica shows the past.
@@ -117,6 +130,10 @@ fn crash(world: &World, node: &Node) -> Outcome {
         world.sql(world.primary(), FILL_THE_LOG);
         world.cluster().wait_replayed()?;
     }
+    crash_some_backend_soon(world, node)
+}
+
+fn crash_some_backend_soon(world: &World, node: &Node) -> Outcome {
     let mut crashed = crash_some_backend(world, node);
     for _ in 1..ATTEMPTS {
         if crashed.is_ok() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use diesel_manifold::Trap;
 
-use crate::history::faults::{CRASH, CUT, DELAY, Fault, PAUSE, SYNCHRONOUS_WAIT};
+use crate::history::faults::{CRASH_AND_LAG, CUT, DELAY, Fault, KILL, PAUSE, SYNCHRONOUS_WAIT};
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
 use crate::history::plan::Plan;
@@ -58,12 +58,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "standby_snapshot",
         trap: Trap::StandbySnapshot,
-        weights: &[
-            (Kind::SlowWrite, 30),
-            (Kind::Write, 20),
-            (Kind::SessionRead, 50),
-        ],
-        hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        weights: &[(Kind::SlowWrite, 50), (Kind::SessionRead, 50)],
+        hands: ALWAYS_LATE,
         shown_by: Sign::Violations,
     },
     // Received is not replayed, and who receives nothing any more has replayed it all.
@@ -117,8 +113,12 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "trust_across_crash",
         trap: Trap::TrustAcrossCrash,
-        weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
-        hands: &[restless(0, &[CRASH]), restless(1, &[CRASH])],
+        weights: &[
+            (Kind::Write, 10),
+            (Kind::SessionRead, 45),
+            (Kind::BoundedEventualRead, 45),
+        ],
+        hands: ONE_CRASHES_THE_OTHER_IS_DOWN,
         shown_by: Sign::Violations,
     },
     // A sample that is older than the bound says nothing about what came between.
@@ -156,6 +156,20 @@ const ALWAYS_LATE: &[Hand] = &[
     Hand {
         on: Target::Replica(1),
         faults: &[DELAY.lasting(60_000, 60_000)],
+        rests: (0, 0),
+    },
+];
+
+/// Whoever leaves the replica that crashes has nowhere else to go but the primary, and comes back.
+const ONE_CRASHES_THE_OTHER_IS_DOWN: &[Hand] = &[
+    Hand {
+        on: Target::Replica(0),
+        faults: &[CRASH_AND_LAG],
+        rests: (150, 300),
+    },
+    Hand {
+        on: Target::Replica(1),
+        faults: &[KILL.lasting(60_000, 60_000)],
         rests: (0, 0),
     },
 ];

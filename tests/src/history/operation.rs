@@ -144,9 +144,11 @@ impl Kind {
     }
 }
 
-/// A few different ones only: the checker keeps a place in the history for each.
+/// A few different ones only: the checker keeps a place in the history for each. In milliseconds.
+const BOUNDS: [u64; 6] = [200, 300, 400, 600, 1000, 2000];
+
 fn bound(dice: &mut Rng) -> Duration {
-    Duration::from_millis(dice.u64(2..=6) * 100)
+    Duration::from_millis(BOUNDS[dice.usize(..BOUNDS.len())])
 }
 
 /// An operation, and whether its caller gives up half way.

@@ -5,10 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use diesel_manifold::{Builder, Clock, Moment, TokenKey};
+use diesel_manifold::{Builder, Clock, Moment, Settings, TokenKey};
 use tokio::runtime::Runtime;
 
-use crate::World;
 use crate::history::checker::check;
 use crate::history::client::Client;
 use crate::history::faults;
@@ -18,6 +17,7 @@ use crate::history::plan::Plan;
 use crate::history::record::Record;
 use crate::history::register::{self, Register};
 use crate::history::report::Report;
+use crate::{World, world};
 
 /// Manifolds on the same cluster.
 const PROCESSES: usize = 2;
@@ -77,11 +77,20 @@ pub fn run(world: &World, plan: &Plan, seed: u64, change: &dyn Fn(Builder) -> Bu
     }
 }
 
+/// Who was left out comes back soon, while it may still show the past.
+fn settings() -> Settings {
+    let mut settings = world::settings();
+    settings.pool.upkeep = Duration::from_millis(10);
+    settings.pool.ejection = Duration::from_millis(20);
+    settings.pool.max_ejection = Duration::from_millis(40);
+    settings
+}
+
 async fn open(world: &World, change: &dyn Fn(Builder) -> Builder) -> Arc<[Register]> {
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
         let key = TokenKey::from_bytes(SECRET).expect("it is long enough");
-        let builder = world.builder().token_key(key);
+        let builder = world.builder().token_key(key).settings(settings());
         let manifold = change(builder).connect().await.expect("a manifold");
         processes.push(Register::new(manifold));
     }
