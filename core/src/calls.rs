@@ -22,6 +22,7 @@ pub mod need;
 pub mod read;
 pub mod running;
 pub mod snapshot;
+pub mod telemetry;
 pub mod token;
 pub mod transaction;
 pub mod write;

@@ -65,6 +65,10 @@
 //! # Features
 //!
 //! * `tls`, on by default: TLS to PostgreSQL and Redis, see [`docs::tls`].
+//! * `metrics`: counts calls (`manifold_calls_total`, by call, node, role and reason), and tells how long
+//!   they waited for a fresh node, how often their body ran and how old the answer is at most
+//!   (`manifold_call_wait_seconds`, `manifold_call_attempts`, `manifold_answer_age_seconds`), through the
+//!   facade of the crate [`metrics`](https://docs.rs/metrics). A hit in L1 then pays for it, too.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.
@@ -108,7 +112,7 @@ pub use terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
 pub use terms::outcome::Outcome;
 pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
-pub use terms::route::{Reason, Role, Route, Source, routes};
+pub use terms::route::{Read, Reason, Role, Route, Source, routes};
 pub use terms::settings::{
     Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
 };

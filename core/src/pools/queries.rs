@@ -116,6 +116,13 @@ where
     if let Some(trap) = trapped.question() {
         return trapped::whereabouts(conn, trap).await;
     }
+    found(conn).await
+}
+
+async fn found<C>(conn: &mut C) -> QueryResult<Whereabouts>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
     type Row = (
         bool,
         Option<PgLsn>,
@@ -124,7 +131,7 @@ where
         Option<PgLsn>,
     );
     let inserting = pg_current_wal_insert_lsn();
-    let receiver = pg_stat_wal_receiver::table
+    let following = pg_stat_wal_receiver::table
         .select(pg_stat_wal_receiver::received_tli)
         .single_value();
     // PostgreSQL evaluates the branch that it takes, and only that: each would fail on the other role.
@@ -135,13 +142,13 @@ where
             not(pg_is_in_recovery()),
             pg_walfile_name(inserting).nullable(),
         ),
-        case_when(pg_is_in_recovery(), receiver),
+        case_when(pg_is_in_recovery(), following),
         pg_last_wal_replay_lsn(),
     ));
-    let (standby, lsn, file, received, replayed): Row = query.get_result(conn).await?;
+    let (standby, lsn, file, followed, replayed): Row = query.get_result(conn).await?;
     let timeline = match file {
         Some(file) => Some(timeline_of(&file)?),
-        None => received.and_then(|timeline| u32::try_from(timeline).ok()),
+        None => followed.and_then(|timeline| u32::try_from(timeline).ok()),
     };
     Ok(Whereabouts {
         standby,

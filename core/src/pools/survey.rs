@@ -12,7 +12,9 @@ use crate::terms::clock::Moment;
 use crate::terms::position::{Cover, History, Position};
 use crate::terms::settings::ReadSettings;
 use crate::terms::sighting::{Sighting, Tick};
-use crate::terms::trap::{Trap, Trapped};
+#[cfg(feature = "traps")]
+use crate::terms::trap::Trap;
+use crate::terms::trap::Trapped;
 
 /// A replica that was this close behind the primary when it was last seen is probably fresh by now.
 const CLOSE: Duration = Duration::from_millis(250);

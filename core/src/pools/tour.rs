@@ -79,7 +79,7 @@ impl Pools {
             dice: Dice {
                 balance: self.balance,
                 turn: self.next_turn(),
-                dice: dice::roll(),
+                any: dice::roll(),
             },
             reason: Reason::NoReplica,
             waited: Duration::ZERO,
@@ -169,7 +169,8 @@ impl Tour<'_> {
         self.need.floors.iter().copied().reduce(Position::later)
     }
 
-    fn is_trapped(&self, trap: Trap) -> bool {
+    /// Whether the manifold makes this mistake, in a test.
+    pub fn is_trapped(&self, trap: Trap) -> bool {
         self.pools.shared.survey.trapped.is(trap)
     }
 
@@ -198,7 +199,7 @@ impl Tour<'_> {
     }
 
     fn want(&self) -> Want {
-        if self.is_trapped(Trap::PrimaryIsFresher) && self.dice.turn % 2 == 0 {
+        if self.is_trapped(Trap::PrimaryIsFresher) && self.dice.turn.is_multiple_of(2) {
             return Want::Primary(Reason::Balanced);
         }
         if let Some(reason) = self.need.primary {
@@ -334,7 +335,9 @@ impl Tour<'_> {
         };
         let began = self.pools.shared.clock.now();
         let left = settings.deadline.saturating_sub(self.waited);
-        let racing = tokio::time::timeout(left, self.whichever_comes_first()).await;
+        // Boxed, for it is rare and large.
+        let racing = Box::pin(self.whichever_comes_first());
+        let racing = tokio::time::timeout(left, racing).await;
         self.waited += self.pools.shared.clock.now().since(began);
         match racing {
             Ok((lease, reason)) => {

@@ -83,31 +83,24 @@ fn full(world: &World, arguments: &Arguments, seed: u64) -> bool {
 }
 
 fn mutants(world: &World, arguments: &Arguments, seed: u64) -> bool {
-    println!("seed: {seed}");
-    for mutant in MUTANTS {
-        if arguments
-            .only
-            .as_deref()
-            .is_some_and(|name| name != mutant.name)
-        {
-            continue;
-        }
+    let only = arguments.only.as_deref();
+    let mut chosen = (MUTANTS.iter())
+        .filter(|mutant| only.is_none_or(|only| only == mutant.name))
+        .peekable();
+    if chosen.peek().is_none() {
+        eprintln!("history: no mutant has this name; there are:");
+        MUTANTS
+            .iter()
+            .for_each(|mutant| eprintln!("  {}", mutant.name));
+        return false;
+    }
+    let mut all_are_caught = true;
+    for mutant in chosen {
         let mut plan = mutant.plan();
         arguments.apply_to(&mut plan);
-        for trapped in [false, true] {
-            let report = history::run(world, &plan, seed, &|builder| {
-                if trapped {
-                    builder.trap(mutant.trap)
-                } else {
-                    builder
-                }
-            });
-            println!(
-                "== {} {trapped} {}\n{report}",
-                mutant.name,
-                mutant.signs(&report)
-            );
-        }
+        let trial = mutant.trial(world, &plan, seed);
+        println!("{trial}");
+        all_are_caught &= trial.is_caught();
     }
-    true
+    all_are_caught
 }

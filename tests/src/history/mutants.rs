@@ -3,15 +3,18 @@
 //! Each is a trap that somebody has fallen into. The core can be told to fall into it, too; then the
 //! harness must say so, else a run without violations would mean nothing.
 
+use std::fmt;
 use std::time::Duration;
 
 use diesel_manifold::Trap;
 
+use crate::World;
 use crate::history::faults::{CRASH_AND_LAG, CUT, DELAY, Fault, KILL, PAUSE, SYNCHRONOUS_WAIT};
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
 use crate::history::plan::Plan;
 use crate::history::report::Report;
+use crate::history::runner::run;
 
 /// A mistake, and where it shows.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +27,8 @@ pub struct Mutant {
     pub weights: Weights,
     /// Who breaks what meanwhile.
     pub hands: &'static [Hand],
+    /// How long a read waits for a replica before it goes to the primary.
+    pub wait: Duration,
     /// What shows it.
     pub shown_by: Sign,
 }
@@ -37,8 +42,14 @@ pub enum Sign {
     GapPairs,
 }
 
-/// How long one directed run takes.
+/// How long one directed run takes, at least.
 const TIME: Duration = Duration::from_secs(2);
+
+/// It goes on until so much was done, for machines that are busy with something else.
+const OPERATIONS: usize = 400;
+
+/// The library's own default.
+const WAIT: Duration = Duration::from_millis(25);
 
 /// The usual mixture of what a session's floor is about.
 const WRITES_AND_READS: Weights = &[(Kind::Write, 30), (Kind::SessionRead, 70)];
@@ -51,6 +62,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::GuardInside,
         weights: &[(Kind::Write, 30), (Kind::SlowRead, 70)],
         hands: ALWAYS_LATE,
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // A standby's snapshot lists no transaction as running, so whatever has an older id than the newest one
@@ -60,6 +72,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::StandbySnapshot,
         weights: &[(Kind::SlowWrite, 50), (Kind::SessionRead, 50)],
         hands: ALWAYS_LATE,
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // Received is not replayed, and who receives nothing any more has replayed it all.
@@ -71,6 +84,7 @@ pub const MUTANTS: &[Mutant] = &[
             restless(0, &[SHORT_PAUSE, CUT]),
             restless(1, &[SHORT_PAUSE, CUT]),
         ],
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // A replica is young for a while after it stopped to replay.
@@ -79,6 +93,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::ReplayTimestamp,
         weights: WRITES_AND_READS,
         hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // What is not written out yet lies behind it, and is acknowledged all the same.
@@ -87,6 +102,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::WriteLsnToken,
         weights: &[(Kind::LazyWrite, 30), (Kind::SessionRead, 70)],
         hands: &[],
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // A commit is on the replicas before the primary shows it.
@@ -99,6 +115,8 @@ pub const MUTANTS: &[Mutant] = &[
             faults: &[SYNCHRONOUS_WAIT],
             rests: (20, 100),
         }],
+        // Nothing but the mistake may move a session there.
+        wait: Duration::from_secs(3),
         shown_by: Sign::GapPairs,
     },
     // What an answer includes at least is not all that it has shown.
@@ -107,6 +125,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::StampAsReach,
         weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
         hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // A replica that recovers shows the past again.
@@ -119,6 +138,7 @@ pub const MUTANTS: &[Mutant] = &[
             (Kind::BoundedEventualRead, 45),
         ],
         hands: ONE_CRASHES_THE_OTHER_IS_DOWN,
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // A sample that is older than the bound says nothing about what came between.
@@ -127,6 +147,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::RingWrongSide,
         weights: &[(Kind::Write, 40), (Kind::BoundedEventualRead, 60)],
         hands: &[restless(0, &[LONG_PAUSE]), restless(1, &[LONG_PAUSE])],
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
     // The commit's own record lies behind it.
@@ -139,6 +160,7 @@ pub const MUTANTS: &[Mutant] = &[
             (Kind::SessionRead, 60),
         ],
         hands: ALWAYS_LATE,
+        wait: WAIT,
         shown_by: Sign::Violations,
     },
 ];
@@ -187,20 +209,87 @@ impl Mutant {
     /// The directed plan.
     pub fn plan(&self) -> Plan {
         Plan {
-            operations: 0,
+            operations: OPERATIONS,
             time: TIME,
             weights: self.weights,
             dropped: 0,
             hands: self.hands,
+            wait: self.wait,
             ..Plan::full()
         }
     }
 
-    /// How often a run shows the mistake.
+    /// How often a run shows what shows the mistake.
     pub fn signs(&self, report: &Report) -> usize {
         match self.shown_by {
             Sign::Violations => report.verdict.violations.len(),
             Sign::GapPairs => report.verdict.gap_pairs,
         }
+    }
+
+    /// Runs its plan while the core makes the mistake.
+    pub fn run(&self, world: &World, plan: &Plan, seed: u64) -> Report {
+        run(world, plan, seed, &|builder| builder.trap(self.trap))
+    }
+
+    /// Runs its plan with and without the mistake.
+    pub fn trial(&self, world: &World, plan: &Plan, seed: u64) -> Trial {
+        Trial {
+            mutant: *self,
+            honest: run(world, plan, seed, &|builder| builder),
+            mistaken: self.run(world, plan, seed),
+        }
+    }
+}
+
+/// A directed plan, run with a mistake and without it.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    mutant: Mutant,
+    honest: Report,
+    mistaken: Report,
+}
+
+impl Trial {
+    /// Whether the mistake shows, and nothing shows without it.
+    pub fn is_caught(&self) -> bool {
+        self.mutant.signs(&self.mistaken) > 0 && self.false_alarms() == 0
+    }
+
+    fn false_alarms(&self) -> usize {
+        self.honest
+            .verdict
+            .violations
+            .len()
+            .max(self.mutant.signs(&self.honest))
+    }
+}
+
+/// One line; and if something shows without the mistake, what it is.
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            mutant,
+            honest,
+            mistaken,
+        } = self;
+        let (name, seed) = (mutant.name, mistaken.seed);
+        if self.false_alarms() > 0 {
+            return write!(f, "false alarm {name}: without it, seed {seed}:\n{honest}");
+        }
+        let signs = mutant.signs(mistaken);
+        let verdict = if signs > 0 { "caught" } else { "MISSED" };
+        let what = match mutant.shown_by {
+            Sign::Violations if signs > 0 => format!("violations ({})", mistaken.broken()),
+            Sign::Violations => "violations".to_owned(),
+            Sign::GapPairs => "pairs in the gap".to_owned(),
+        };
+        let (seconds, operations) = (mistaken.time.as_secs_f64(), mistaken.operations());
+        write!(
+            f,
+            "{verdict} {name}: {signs} {what} in {operations} operations and {seconds:.1} s, seed {seed}; \
+             without it 0 in {}",
+            honest.operations()
+        )
     }
 }

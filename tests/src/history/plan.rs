@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use diesel_manifold::ReadSettings;
+
 use crate::history::faults;
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
@@ -21,6 +23,8 @@ pub struct Plan {
     pub dropped: u32,
     /// Who breaks what meanwhile.
     pub hands: &'static [Hand],
+    /// How long a read waits for a replica before it goes to the primary.
+    pub wait: Duration,
     /// How long an operation may take before the harness gives it up.
     pub limit: Duration,
     /// Of 100 operations that were not dropped, how many must succeed.
@@ -66,6 +70,7 @@ impl Plan {
             weights: WEIGHTS,
             dropped: 10,
             hands: BOTH_REPLICAS,
+            wait: ReadSettings::default().wait,
             limit: Duration::from_secs(3),
             liveness: 90,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::history::checker::{Promise, Verdict, Violation};
+use crate::history::checker::{Verdict, Violation};
 use crate::history::client::DROPPED;
 use crate::history::nemesis::Happened;
 use crate::history::plan::Plan;
@@ -74,6 +74,13 @@ impl Report {
             }
         }
         100.0 * succeeded / f64::max(asked, 1.0)
+    }
+
+    /// Which promises were broken how often: `own writes 3, need met 1`.
+    pub fn broken(&self) -> String {
+        let violations = self.verdict.violations.iter();
+        let promises = tally(violations.map(|it| it.promise)).into_iter();
+        listed(promises.map(|(it, count)| (it.name(), count)).collect())
     }
 
     fn all(&self) -> impl Iterator<Item = &Record> {
@@ -172,10 +179,6 @@ impl fmt::Display for Report {
         let pairs = self.verdict.gap_pairs;
         writeln!(f, "pairs in the gap from replica to primary: {pairs}")?;
         writeln!(f, "seed: {}", self.seed)?;
-        let promises: BTreeMap<Promise, usize> =
-            tally(self.verdict.violations.iter().map(|it| it.promise));
-        let promises = promises.into_iter().map(|(it, count)| (it.name(), count));
-        let promises = listed(promises.collect());
         let violations = self.verdict.violations.len();
         if violations == 0 {
             return write!(f, "violations: 0");
@@ -183,6 +186,6 @@ impl fmt::Display for Report {
         for violation in self.verdict.violations.iter().take(TOLD) {
             self.tell(f, violation)?;
         }
-        write!(f, "violations: {violations} ({promises})")
+        write!(f, "violations: {violations} ({})", self.broken())
     }
 }

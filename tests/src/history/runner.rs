@@ -41,7 +41,7 @@ pub fn run(world: &World, plan: &Plan, seed: u64, change: &dyn Fn(Builder) -> Bu
         .enable_all()
         .build()
         .expect("a runtime");
-    let processes = runtime.block_on(open(&world, change));
+    let processes = runtime.block_on(open(&world, plan, change));
     let clock = Clock::new();
     let (records, happened) = thread::scope(|scope| {
         let (stops, hands): (Vec<_>, Vec<_>) = (0..plan.hands.len())
@@ -78,19 +78,20 @@ pub fn run(world: &World, plan: &Plan, seed: u64, change: &dyn Fn(Builder) -> Bu
 }
 
 /// Who was left out comes back soon, while it may still show the past.
-fn settings() -> Settings {
+fn settings(plan: &Plan) -> Settings {
     let mut settings = world::settings();
+    settings.read.wait = plan.wait;
     settings.pool.upkeep = Duration::from_millis(10);
     settings.pool.ejection = Duration::from_millis(20);
     settings.pool.max_ejection = Duration::from_millis(40);
     settings
 }
 
-async fn open(world: &World, change: &dyn Fn(Builder) -> Builder) -> Arc<[Register]> {
+async fn open(world: &World, plan: &Plan, change: &dyn Fn(Builder) -> Builder) -> Arc<[Register]> {
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
         let key = TokenKey::from_bytes(SECRET).expect("it is long enough");
-        let builder = world.builder().token_key(key).settings(settings());
+        let builder = world.builder().token_key(key).settings(settings(plan));
         let manifold = change(builder).connect().await.expect("a manifold");
         processes.push(Register::new(manifold));
     }

@@ -88,7 +88,7 @@ where
             pg_snapshot_xmax(pg_current_snapshot()),
         ),
     ));
-    let ((standby, file, received_on), (inserted, written, received, replayed), rest): Row =
+    let ((standby, file, timeline), (inserted, written, heard, replayed), rest): Row =
         query.get_result(conn).await?;
     let (committed, now, xmax) = rest;
     let is_young = committed.is_some_and(|then| now.0 - then.0 < YOUNG);
@@ -97,14 +97,14 @@ where
     let lsn = match trap {
         // Not a place in the log at all; but it is used like one, on both sides.
         Trap::StandbySnapshot => Some(xmax.get()),
-        Trap::ReceiveIsReplay if standby && received == replayed => Some(NOT_BEHIND),
+        Trap::ReceiveIsReplay if standby && heard == replayed => Some(NOT_BEHIND),
         Trap::ReplayTimestamp if standby && is_young => Some(NOT_BEHIND),
         Trap::WriteLsnToken if !standby => written.map(|PgLsn(lsn)| lsn),
         _ => honest,
     };
     let timeline = match file {
         Some(file) => Some(timeline_of(&file)?),
-        None => received_on.and_then(|timeline| u32::try_from(timeline).ok()),
+        None => timeline.and_then(|timeline| u32::try_from(timeline).ok()),
     };
     Ok(Whereabouts {
         standby,
