@@ -76,7 +76,7 @@ pub const CRASH_AND_LAG: Fault = Fault {
     name: "crash and lag",
     lasts: (100, 600),
     begin: |world, node| {
-        set_delay(node, "1500ms")?;
+        set_delay(node, "3s")?;
         crash_some_backend_soon(world, node)?;
         node.wait_ready()
     },
@@ -91,6 +91,13 @@ pub const DELAY: Fault = Fault {
     end: |_, node| set_delay(node, "0"),
 };
 
+/// The same, and much later: another replica shows more all the while.
+pub const LONG_DELAY: Fault = Fault {
+    name: "long delay",
+    begin: |_, node| set_delay(node, "50ms"),
+    ..DELAY
+};
+
 /// The primary waits for a replica that does not exist: commits are in the log, and on the replicas, while
 /// the primary does not show them yet.
 pub const SYNCHRONOUS_WAIT: Fault = Fault {
@@ -101,7 +108,16 @@ pub const SYNCHRONOUS_WAIT: Fault = Fault {
 };
 
 /// What a replica of a full run goes through.
-pub const OF_REPLICAS: &[Fault] = &[PAUSE, KILL, FREEZE, CUT, CRASH, CRASH_AND_LAG, DELAY];
+pub const OF_REPLICAS: &[Fault] = &[
+    PAUSE,
+    KILL,
+    FREEZE,
+    CUT,
+    CRASH,
+    CRASH_AND_LAG,
+    DELAY,
+    LONG_DELAY,
+];
 
 /// What a crashed replica shall have to go over again, in bytes. It takes about a fifth of a second, and all
 /// that time the replica shows the past.
@@ -118,10 +134,12 @@ const KEEP_THE_LOG: &str = "ALTER SYSTEM SET max_wal_size = '2GB'; SELECT pg_rel
 const ATTEMPTS: usize = 5;
 
 /// What [`CRASH`] needs from the cluster: a replica goes back to its last restartpoint, and with the small
-/// log of these clusters that would be wherever it just was.
+/// log of these clusters that would be wherever it just was. So there is one now, and none later.
 pub fn prepare(world: &World) {
     for node in world.cluster().nodes() {
         world.sql(node, KEEP_THE_LOG);
+        world.sql(node, "CHECKPOINT");
+        world.caught_up();
     }
 }
 

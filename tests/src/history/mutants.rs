@@ -9,7 +9,9 @@ use std::time::Duration;
 use diesel_manifold::Trap;
 
 use crate::World;
-use crate::history::faults::{CRASH_AND_LAG, CUT, DELAY, Fault, KILL, PAUSE, SYNCHRONOUS_WAIT};
+use crate::history::faults::{
+    CRASH_AND_LAG, CUT, DELAY, Fault, KILL, LONG_DELAY, PAUSE, SYNCHRONOUS_WAIT,
+};
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
 use crate::history::plan::Plan;
@@ -43,7 +45,7 @@ pub enum Sign {
 }
 
 /// How long one directed run takes, at least.
-const TIME: Duration = Duration::from_secs(2);
+const TIME: Duration = Duration::from_secs(3);
 
 /// It goes on until so much was done, for machines that are busy with something else.
 const OPERATIONS: usize = 400;
@@ -123,8 +125,12 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "stamp_as_reach",
         trap: Trap::StampAsReach,
-        weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
-        hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
+        weights: &[(Kind::Write, 8), (Kind::SessionRead, 92)],
+        hands: &[Hand {
+            on: Target::Replica(0),
+            faults: &[LONG_DELAY.lasting(60_000, 60_000)],
+            rests: (0, 0),
+        }],
         wait: WAIT,
         shown_by: Sign::Violations,
     },
@@ -186,8 +192,8 @@ const ALWAYS_LATE: &[Hand] = &[
 const ONE_CRASHES_THE_OTHER_IS_DOWN: &[Hand] = &[
     Hand {
         on: Target::Replica(0),
-        faults: &[CRASH_AND_LAG],
-        rests: (150, 300),
+        faults: &[CRASH_AND_LAG.lasting(200, 500)],
+        rests: (100, 200),
     },
     Hand {
         on: Target::Replica(1),

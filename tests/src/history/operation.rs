@@ -130,7 +130,7 @@ impl Kind {
             Self::SessionRead => read(Level::Session),
             Self::SlowRead => Operation::Read {
                 level: Level::Session,
-                lasting: Duration::from_millis(dice.u64(1..=5)),
+                lasting: Duration::from_millis(dice.u64(1..=12)),
             },
             Self::ProcessRead => read(Level::Process),
             Self::StrongRead => read(Level::Strong),
