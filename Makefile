@@ -3,10 +3,10 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help demo test history demo-compose test-compose check
+.PHONY: help demo test history history-mutants demo-compose test-compose check
 
 help: ## what there is (this)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" says what it takes
 	@scripts/requirements
@@ -19,6 +19,10 @@ test: ## every test, those against real servers too; ARGS="routing" runs those w
 history: ## sessions under pause, kill, freeze, cut and crash, and what each had to see; ARGS="--seed 7" repeats the pressure
 	@scripts/requirements
 	$(CARGO) run --package manifold-tests --bin history -- $(ARGS)
+
+history-mutants: ## the same for a core that makes a mistake, one after the other, and whether it shows; ARGS="--only NAME"
+	@scripts/requirements
+	$(CARGO) run --package manifold-tests --bin history -- --mutants $(ARGS)
 
 demo-compose: ## the same in containers, the example included, http://127.0.0.1:5291
 	@scripts/requirements docker

@@ -35,6 +35,7 @@ pub mod record;
 pub mod register;
 pub mod report;
 pub mod runner;
+pub mod trial;
 
 pub use plan::Plan;
 pub use report::Report;

@@ -91,6 +91,13 @@ pub const DELAY: Fault = Fault {
     end: |_, node| set_delay(node, "0"),
 };
 
+/// The same, later than a session needs from its write to its next read even where everything is slow.
+pub const LONGER_DELAY: Fault = Fault {
+    name: "longer delay",
+    begin: |_, node| set_delay(node, "15ms"),
+    ..DELAY
+};
+
 /// The same, and much later: another replica shows more all the while.
 pub const LONG_DELAY: Fault = Fault {
     name: "long delay",
@@ -102,7 +109,7 @@ pub const LONG_DELAY: Fault = Fault {
 /// the primary does not show them yet.
 pub const SYNCHRONOUS_WAIT: Fault = Fault {
     name: "synchronous wait",
-    lasts: (50, 300),
+    lasts: (150, 450),
     begin: |_, node| set_synchronous(node, "ANY 2 (\"replica-1\", ghost)"),
     end: |_, node| set_synchronous(node, ""),
 };

@@ -3,20 +3,20 @@
 //! Each is a trap that somebody has fallen into. The core can be told to fall into it, too; then the
 //! harness must say so, else a run without violations would mean nothing.
 
-use std::fmt;
 use std::time::Duration;
 
 use diesel_manifold::Trap;
 
 use crate::World;
 use crate::history::faults::{
-    CRASH_AND_LAG, CUT, DELAY, Fault, KILL, LONG_DELAY, PAUSE, SYNCHRONOUS_WAIT,
+    CRASH_AND_LAG, CUT, Fault, KILL, LONG_DELAY, LONGER_DELAY, PAUSE, SYNCHRONOUS_WAIT,
 };
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
-use crate::history::plan::Plan;
+use crate::history::plan::{Plan, Tuning};
 use crate::history::report::Report;
 use crate::history::runner::run;
+use crate::history::trial::Trial;
 
 /// A mistake, and where it shows.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +29,8 @@ pub struct Mutant {
     pub weights: Weights,
     /// Who breaks what meanwhile.
     pub hands: &'static [Hand],
-    /// How long a read waits for a replica before it goes to the primary.
-    pub wait: Duration,
+    /// What the manifolds are set to.
+    pub tuning: Tuning,
     /// What shows it.
     pub shown_by: Sign,
 }
@@ -50,9 +50,6 @@ const TIME: Duration = Duration::from_secs(3);
 /// It goes on until so much was done, for machines that are busy with something else.
 const OPERATIONS: usize = 400;
 
-/// The library's own default.
-const WAIT: Duration = Duration::from_millis(25);
-
 /// The usual mixture of what a session's floor is about.
 const WRITES_AND_READS: Weights = &[(Kind::Write, 30), (Kind::SessionRead, 70)];
 
@@ -63,8 +60,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "guard_inside",
         trap: Trap::GuardInside,
         weights: &[(Kind::Write, 30), (Kind::SlowRead, 70)],
-        hands: ALWAYS_LATE,
-        wait: WAIT,
+        hands: &[always(0, &[LATER]), always(1, &[LATER])],
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // A standby's snapshot lists no transaction as running, so whatever has an older id than the newest one
@@ -73,8 +70,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "standby_snapshot",
         trap: Trap::StandbySnapshot,
         weights: &[(Kind::SlowWrite, 50), (Kind::SessionRead, 50)],
-        hands: ALWAYS_LATE,
-        wait: WAIT,
+        hands: &[always(0, &[LATER]), always(1, &[LATER])],
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // Received is not replayed, and who receives nothing any more has replayed it all.
@@ -86,7 +83,7 @@ pub const MUTANTS: &[Mutant] = &[
             restless(0, &[SHORT_PAUSE, CUT]),
             restless(1, &[SHORT_PAUSE, CUT]),
         ],
-        wait: WAIT,
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // A replica is young for a while after it stopped to replay.
@@ -95,7 +92,7 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::ReplayTimestamp,
         weights: WRITES_AND_READS,
         hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
-        wait: WAIT,
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // What is not written out yet lies behind it, and is acknowledged all the same.
@@ -104,21 +101,24 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::WriteLsnToken,
         weights: &[(Kind::LazyWrite, 30), (Kind::SessionRead, 70)],
         hands: &[],
-        wait: WAIT,
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // A commit is on the replicas before the primary shows it.
     Mutant {
         name: "primary_is_fresher",
         trap: Trap::PrimaryIsFresher,
-        weights: &[(Kind::Write, 3), (Kind::SessionRead, 97)],
+        weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
         hands: &[Hand {
             on: Target::Primary,
             faults: &[SYNCHRONOUS_WAIT],
-            rests: (20, 100),
+            rests: (50, 100),
         }],
         // Nothing but the mistake may move a session there.
-        wait: Duration::from_secs(3),
+        tuning: Tuning {
+            wait: Duration::from_secs(3),
+            ..Tuning::DEFAULT
+        },
         shown_by: Sign::GapPairs,
     },
     // What an answer includes at least is not all that it has shown.
@@ -126,12 +126,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "stamp_as_reach",
         trap: Trap::StampAsReach,
         weights: &[(Kind::Write, 8), (Kind::SessionRead, 92)],
-        hands: &[Hand {
-            on: Target::Replica(0),
-            faults: &[LONG_DELAY.lasting(60_000, 60_000)],
-            rests: (0, 0),
-        }],
-        wait: WAIT,
+        hands: &[always(0, &[MUCH_LATER])],
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // A replica that recovers shows the past again.
@@ -143,8 +139,16 @@ pub const MUTANTS: &[Mutant] = &[
             (Kind::SessionRead, 45),
             (Kind::BoundedEventualRead, 45),
         ],
-        hands: ONE_CRASHES_THE_OTHER_IS_DOWN,
-        wait: WAIT,
+        // Whoever leaves the one that crashes has nowhere to go but the primary, and comes back.
+        hands: &[
+            Hand {
+                on: Target::Replica(0),
+                faults: &[CRASH_AND_LAG.lasting(200, 500)],
+                rests: (100, 200),
+            },
+            always(1, &[DOWN]),
+        ],
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
     // A sample that is older than the bound says nothing about what came between.
@@ -153,20 +157,20 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::RingWrongSide,
         weights: &[(Kind::Write, 40), (Kind::BoundedEventualRead, 60)],
         hands: &[restless(0, &[LONG_PAUSE]), restless(1, &[LONG_PAUSE])],
-        wait: WAIT,
+        // The further apart the samples are, the more comes between.
+        tuning: Tuning {
+            poll: Duration::from_millis(400),
+            ..Tuning::DEFAULT
+        },
         shown_by: Sign::Violations,
     },
     // The commit's own record lies behind it.
     Mutant {
         name: "position_before_commit",
         trap: Trap::PositionBeforeCommit,
-        weights: &[
-            (Kind::Write, 20),
-            (Kind::SlowWrite, 20),
-            (Kind::SessionRead, 60),
-        ],
-        hands: ALWAYS_LATE,
-        wait: WAIT,
+        weights: &[(Kind::Write, 6), (Kind::SessionRead, 94)],
+        hands: &[always(0, &[MUCH_LATER]), always(1, &[MUCH_LATER])],
+        tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
 ];
@@ -174,33 +178,21 @@ pub const MUTANTS: &[Mutant] = &[
 const SHORT_PAUSE: Fault = PAUSE.lasting(20, 150);
 const LONG_PAUSE: Fault = PAUSE.lasting(300, 900);
 
-/// Commits come late on both replicas, all the time.
-const ALWAYS_LATE: &[Hand] = &[
-    Hand {
-        on: Target::Replica(0),
-        faults: &[DELAY.lasting(60_000, 60_000)],
-        rests: (0, 0),
-    },
-    Hand {
-        on: Target::Replica(1),
-        faults: &[DELAY.lasting(60_000, 60_000)],
-        rests: (0, 0),
-    },
-];
+/// Longer than any run.
+const ALL_THE_TIME: (u64, u64) = (3_600_000, 3_600_000);
 
-/// Whoever leaves the replica that crashes has nowhere else to go but the primary, and comes back.
-const ONE_CRASHES_THE_OTHER_IS_DOWN: &[Hand] = &[
+const LATER: Fault = LONGER_DELAY.lasting(ALL_THE_TIME.0, ALL_THE_TIME.1);
+const MUCH_LATER: Fault = LONG_DELAY.lasting(ALL_THE_TIME.0, ALL_THE_TIME.1);
+const DOWN: Fault = KILL.lasting(ALL_THE_TIME.0, ALL_THE_TIME.1);
+
+/// A hand that does one thing to a replica, and that is all.
+const fn always(replica: usize, fault: &'static [Fault; 1]) -> Hand {
     Hand {
-        on: Target::Replica(0),
-        faults: &[CRASH_AND_LAG.lasting(200, 500)],
-        rests: (100, 200),
-    },
-    Hand {
-        on: Target::Replica(1),
-        faults: &[KILL.lasting(60_000, 60_000)],
+        on: Target::Replica(replica),
+        faults: fault,
         rests: (0, 0),
-    },
-];
+    }
+}
 
 /// A hand on a replica that hardly rests.
 const fn restless(replica: usize, faults: &'static [Fault]) -> Hand {
@@ -220,7 +212,7 @@ impl Mutant {
             weights: self.weights,
             dropped: 0,
             hands: self.hands,
-            wait: self.wait,
+            tuning: self.tuning,
             ..Plan::full()
         }
     }
@@ -240,62 +232,7 @@ impl Mutant {
 
     /// Runs its plan with and without the mistake.
     pub fn trial(&self, world: &World, plan: &Plan, seed: u64) -> Trial {
-        Trial {
-            mutant: *self,
-            honest: run(world, plan, seed, &|builder| builder),
-            mistaken: self.run(world, plan, seed),
-        }
-    }
-}
-
-/// A directed plan, run with a mistake and without it.
-#[derive(Debug, Clone)]
-pub struct Trial {
-    mutant: Mutant,
-    honest: Report,
-    mistaken: Report,
-}
-
-impl Trial {
-    /// Whether the mistake shows, and nothing shows without it.
-    pub fn is_caught(&self) -> bool {
-        self.mutant.signs(&self.mistaken) > 0 && self.false_alarms() == 0
-    }
-
-    fn false_alarms(&self) -> usize {
-        self.honest
-            .verdict
-            .violations
-            .len()
-            .max(self.mutant.signs(&self.honest))
-    }
-}
-
-/// One line; and if something shows without the mistake, what it is.
-impl fmt::Display for Trial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            mutant,
-            honest,
-            mistaken,
-        } = self;
-        let (name, seed) = (mutant.name, mistaken.seed);
-        if self.false_alarms() > 0 {
-            return write!(f, "false alarm {name}: without it, seed {seed}:\n{honest}");
-        }
-        let signs = mutant.signs(mistaken);
-        let verdict = if signs > 0 { "caught" } else { "MISSED" };
-        let what = match mutant.shown_by {
-            Sign::Violations if signs > 0 => format!("violations ({})", mistaken.broken()),
-            Sign::Violations => "violations".to_owned(),
-            Sign::GapPairs => "pairs in the gap".to_owned(),
-        };
-        let (seconds, operations) = (mistaken.time.as_secs_f64(), mistaken.operations());
-        write!(
-            f,
-            "{verdict} {name}: {signs} {what} in {operations} operations and {seconds:.1} s, seed {seed}; \
-             without it 0 in {}",
-            honest.operations()
-        )
+        let honest = run(world, plan, seed, &|builder| builder);
+        Trial::new(*self, honest, self.run(world, plan, seed))
     }
 }

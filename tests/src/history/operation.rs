@@ -126,11 +126,11 @@ impl Kind {
         match self {
             Self::Write => write(false, Duration::ZERO),
             Self::LazyWrite => write(true, Duration::ZERO),
-            Self::SlowWrite => write(false, Duration::from_millis(dice.u64(2..=30))),
+            Self::SlowWrite => write(false, Duration::from_millis(dice.u64(2..=80))),
             Self::SessionRead => read(Level::Session),
             Self::SlowRead => Operation::Read {
                 level: Level::Session,
-                lasting: Duration::from_millis(dice.u64(1..=12)),
+                lasting: Duration::from_millis(dice.u64(1..=20)),
             },
             Self::ProcessRead => read(Level::Process),
             Self::StrongRead => read(Level::Strong),

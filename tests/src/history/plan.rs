@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use diesel_manifold::ReadSettings;
-
 use crate::history::faults;
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
@@ -23,12 +21,29 @@ pub struct Plan {
     pub dropped: u32,
     /// Who breaks what meanwhile.
     pub hands: &'static [Hand],
-    /// How long a read waits for a replica before it goes to the primary.
-    pub wait: Duration,
+    /// What the manifolds are set to.
+    pub tuning: Tuning,
     /// How long an operation may take before the harness gives it up.
     pub limit: Duration,
     /// Of 100 operations that were not dropped, how many must succeed.
     pub liveness: u32,
+}
+
+/// The settings of the manifolds that make a difference to what shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// How long a read waits for a replica before it goes to the primary.
+    pub wait: Duration,
+    /// How often each node is asked where it is.
+    pub poll: Duration,
+}
+
+impl Tuning {
+    /// The library's own defaults.
+    pub const DEFAULT: Self = Self {
+        wait: Duration::from_millis(25),
+        poll: Duration::from_millis(100),
+    };
 }
 
 const WEIGHTS: Weights = &[
@@ -70,7 +85,7 @@ impl Plan {
             weights: WEIGHTS,
             dropped: 10,
             hands: BOTH_REPLICAS,
-            wait: ReadSettings::default().wait,
+            tuning: Tuning::DEFAULT,
             limit: Duration::from_secs(3),
             liveness: 90,
         }

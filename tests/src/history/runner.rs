@@ -80,7 +80,8 @@ pub fn run(world: &World, plan: &Plan, seed: u64, change: &dyn Fn(Builder) -> Bu
 /// Who was left out comes back soon, while it may still show the past.
 fn settings(plan: &Plan) -> Settings {
     let mut settings = world::settings();
-    settings.read.wait = plan.wait;
+    settings.read.wait = plan.tuning.wait;
+    settings.read.poll = plan.tuning.poll;
     settings.pool.upkeep = Duration::from_millis(10);
     settings.pool.ejection = Duration::from_millis(20);
     settings.pool.max_ejection = Duration::from_millis(40);
