@@ -3,7 +3,7 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help demo test history history-mutants demo-compose test-compose check
+.PHONY: help demo test history history-mutants freshness demo-compose test-compose check
 
 help: ## what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,10 @@ history: ## sessions under pause, kill, freeze, cut and crash, and what each had
 history-mutants: ## the same for a core that makes a mistake, one after the other, and whether it shows; ARGS="--only NAME"
 	@scripts/requirements
 	$(CARGO) run --package manifold-tests --bin history -- --mutants $(ARGS)
+
+freshness: ## what exact reads cost: own writes read back, reads beside 100 writes a second; ARGS="500" writes less
+	@scripts/requirements
+	$(CARGO) run --release --package manifold-tests --bin freshness -- $(ARGS)
 
 demo-compose: ## the same in containers, the example included, http://127.0.0.1:5291
 	@scripts/requirements docker

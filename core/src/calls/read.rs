@@ -2,7 +2,6 @@
 //! if the node is behind or fails, the next one, the primary's read pool last.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
@@ -16,6 +15,7 @@ use crate::pools::tour::{Known, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
+use crate::terms::clock::Moment;
 use crate::terms::error::Error;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
@@ -126,10 +126,11 @@ impl Calls {
                     Some(seen) if tour.is_trapped(Trap::StampAsReach) => {
                         memory.resolved(&run.kept(&lease), seen.stamp());
                     }
-                    _ => memory.loaded(run.kept(&lease)),
+                    _ => memory.loaded(run.kept(&lease), tour.included()),
                 }
             }
-            let route = self.route(call.name, &tour, &lease, run.sighting.as_deref(), attempts);
+            let sighting = run.sighting.as_deref();
+            let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
             let bounds = Bounds {
                 stamp: route.stamp,
                 reach: run.reach,
@@ -155,7 +156,7 @@ impl Calls {
         wanted: Wanted,
     ) -> Run<B::Output> {
         let ticks = &self.pools.survey().ticks;
-        let began = ticks.next();
+        let (began, at) = (ticks.next(), self.pools.now());
         let (sighting, output) = run(tour, lease, known, body).await;
         let ended = ticks.next();
         let behind = lease.notes().is_behind();
@@ -170,6 +171,7 @@ impl Calls {
             behind,
             reach,
             left: lease.settle().await,
+            at,
             began,
             ended,
         }
@@ -182,16 +184,18 @@ impl Calls {
         tour: &Tour<'_>,
         lease: &Lease,
         sighting: Option<&Sighting>,
+        began: Moment,
         attempts: u8,
     ) -> Route {
         let node = lease.node();
         let primary = node.id == PRIMARY;
         let stamp = sighting.map(Sighting::stamp);
+        let now = self.pools.now();
         let age = if primary {
             // The primary shows everything that was acknowledged before it was asked.
-            Some(Duration::ZERO)
+            Some(now.since(began))
         } else {
-            stamp.and_then(|stamp| self.pools.survey().age(stamp, self.pools.now()))
+            stamp.and_then(|stamp| self.pools.survey().age(stamp, now))
         };
         Route {
             role: Some(if primary {
@@ -218,6 +222,8 @@ struct Run<T> {
     behind: bool,
     reach: Option<Position>,
     left: Left,
+    /// When it began, by the clock and in the order of what the manifold did.
+    at: Moment,
     began: Tick,
     ended: Tick,
 }
@@ -265,17 +271,21 @@ async fn run<B: ReadBody>(
             let mut conn = ReadConn::new(lease.wire());
             let output = notes.around(body.run(&mut conn)).await;
             let sighting = lease.ask().await;
-            notes.decide(sighting.as_ref().is_some_and(|seen| tour.is_met_by(seen)));
+            let node = lease.node().id;
+            let fresh = sighting.as_ref();
+            notes.decide(fresh.is_some_and(|seen| tour.accepts(node, seen)));
             (sighting, output)
         }
         Known::Ask => {
             notes.ask();
             let question = lease.ask_beside();
-            let is_primary = lease.node().id == PRIMARY;
+            let node = lease.node().id;
             let deciding = async {
                 let sighting = question.await;
-                let met = |seen: &Arc<Sighting>| is_primary || tour.is_met_by(seen);
-                notes.decide(sighting.as_ref().is_some_and(met));
+                let fresh = sighting
+                    .as_ref()
+                    .is_some_and(|seen| tour.accepts(node, seen));
+                notes.decide(fresh);
                 sighting
             };
             let mut conn = ReadConn::new(lease.wire());
@@ -291,7 +301,7 @@ pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Kn
     let node = lease.node().id;
     let sighting = lease.ask().await;
     match sighting {
-        Some(sighting) if node == PRIMARY || tour.is_met_by(&sighting) => {
+        Some(sighting) if tour.accepts(node, &sighting) => {
             return Some((lease, Known::Enough(Some(sighting))));
         }
         None if lease.settle().await == Left::Broken => tour.failed(node),

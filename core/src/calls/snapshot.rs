@@ -56,7 +56,7 @@ impl Calls {
         let need = self.need(policy, memory.as_deref(), Wanted::default());
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
         let mut tour = self.pools.tour(need, memory);
-        let began = self.pools.survey().ticks.next();
+        let (began, at) = (self.pools.survey().ticks.next(), self.pools.now());
         let (mut lease, sighting) = begin(&mut tour).await?;
         let notes = lease.notes();
         let output = notes.around(body(&mut ReadConn::new(lease.wire()))).await;
@@ -67,9 +67,9 @@ impl Calls {
         let ended = self.pools.survey().ticks.next();
         lease.settle().await;
         if let Some(memory) = memory {
-            memory.loaded(kept(&lease, began, ended));
+            memory.loaded(kept(&lease, began, ended), tour.included());
         }
-        let route = self.route(NAME, &tour, &lease, sighting.as_deref(), 1);
+        let route = self.route(NAME, &tour, &lease, sighting.as_deref(), at, 1);
         telemetry::answered(route);
         output
     }

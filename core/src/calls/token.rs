@@ -59,12 +59,13 @@ impl Calls {
     /// until it has been asked where it is.
     pub fn require_now(&self, memory: &Memory) {
         let now = self.pools.survey().ticks.next();
-        memory.loaded(Kept {
+        let everything = Kept {
             node: PRIMARY,
             door: None,
             began: now,
             ended: now,
-        });
+        };
+        memory.loaded(everything, &[]);
     }
 
     /// A position that bounds what `kept`'s node has shown: its own, or where the primary inserts by

@@ -1,8 +1,8 @@
-//! What freshness costs, measured on a real cluster: own writes read back while replicas are paused at
-//! random, and the reads of a process that writes a hundred times a second.
+//! What freshness costs, measured on a real cluster: watching five nodes, own writes read back while
+//! replicas are paused at random, and the reads of a process that writes a hundred times a second.
 //!
 //! It exits with an error if an own write is not seen, a read fails, too many reads go to the primary,
-//! or the reads become too slow. Speed is compared with eventual reads of the same run, because
+//! the reads become too slow, or watching takes more than a hundredth of a core. Speed is compared with eventual reads of the same run, because
 //! machines differ and are shared.
 
 use std::process::ExitCode;
@@ -29,6 +29,10 @@ const SPELLS: usize = 5;
 /// be left.
 const PRIMARY_SHARE: f64 = 0.05;
 const SPEED: f64 = 0.75;
+/// How long nothing but watching is done, and the most of a core that it may take. Unoptimised it may
+/// take more.
+const WATCHED: Duration = Duration::from_secs(20);
+const CORE_SHARE: f64 = if cfg!(debug_assertions) { 1.0 } else { 0.01 };
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -43,13 +47,45 @@ async fn main() -> ExitCode {
     let Some(world) = World::alone() else {
         return ExitCode::FAILURE;
     };
+    let cheap = watching(&world).await;
     let read_back = own_writes(&world, rounds).await;
     let steady = under_writes(&world).await;
-    if read_back && steady {
+    if cheap && read_back && steady {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Watches five nodes, and does nothing else.
+#[expect(clippy::disallowed_methods, reason = "it measures an idle time")]
+async fn watching(world: &World) -> bool {
+    let twice = [0, 1].map(|index| world.url(world.replica(index)));
+    let builder = twice
+        .iter()
+        .fold(world.without_redis(), |builder, url| builder.replica(url));
+    let manifold = builder.settings(Settings::default()).connect().await;
+    let manifold = manifold.expect("a manifold");
+    let Some(before) = cpu_time() else {
+        println!("watching: this system does not tell how much of a core it takes");
+        return true;
+    };
+    tokio::time::sleep(WATCHED).await;
+    let used = cpu_time().unwrap_or_default().saturating_sub(before);
+    let share = used.as_secs_f64() / WATCHED.as_secs_f64();
+    let nodes = manifold.nodes().len();
+    println!("watching {nodes} nodes: {:.2} % of a core", 100.0 * share);
+    share < CORE_SHARE
+}
+
+/// What this process has used of all cores; `None` where there is no `/proc`.
+fn cpu_time() -> Option<Duration> {
+    // In hundredths of a second, behind the program's name, which may hold spaces (proc(5)).
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).take(2);
+    let mut next = || times.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (next()? + next()?)))
 }
 
 /// `rename`, then `by_id` in the next line, while replicas are paused and resumed at random.
