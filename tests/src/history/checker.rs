@@ -31,7 +31,7 @@ pub enum Promise {
     Freshness,
     /// Without a session, a read shows what its process wrote.
     ProcessWrites,
-    /// A cached read shows what its session wrote in the same process.
+    /// A cached read shows what its session wrote.
     CachedOwnWrites,
     /// All loads of a snapshot show the same.
     OneSnapshot,

@@ -127,7 +127,11 @@ pub const MUTANTS: &[Mutant] = &[
         trap: Trap::StampAsReach,
         weights: &[(Kind::Write, 8), (Kind::SessionRead, 92)],
         hands: &[always(0, &[MUCH_LATER])],
-        tuning: Tuning::DEFAULT,
+        // The older what is known, the more stamps the late one covers.
+        tuning: Tuning {
+            poll: Duration::from_millis(300),
+            ..Tuning::DEFAULT
+        },
         shown_by: Sign::Violations,
     },
     // A replica that recovers shows the past again.

@@ -1,6 +1,5 @@
 //! Along a session: it sees what it wrote, and what it has seen.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::history::checker::{Check, Facts, Found, Horizon, Promise};
@@ -44,26 +43,23 @@ impl Check for OwnWrites {
     }
 }
 
-/// A cached read shows what the session has written in the same process.
-///
-/// What it wrote in another one reaches this process's L1 by a push that does not exist yet; until then
-/// the entry's time in L1 bounds it.
+/// A cached read shows what the session has written, in whatever process it was: its token says so.
 #[derive(Debug, Default)]
 pub struct CachedOwnWrites {
-    acknowledged: HashMap<usize, i64>,
+    acknowledged: i64,
 }
 
 impl Check for CachedOwnWrites {
     fn next(&mut self, _: &Facts, record: &Record, found: &mut Found<'_>) {
         if let (Some(number), Outcome::Done) = (record.number, &record.outcome) {
-            self.acknowledged.insert(record.process, number);
+            self.acknowledged = number;
         }
         let Outcome::Cached(shown) = record.outcome else {
             return;
         };
-        let acknowledged = self.acknowledged.get(&record.process).copied();
-        if let Some(number) = acknowledged.filter(|number| shown < *number) {
-            let what = format!("shows {shown}, and {number} was acknowledged here before");
+        if shown < self.acknowledged {
+            let number = self.acknowledged;
+            let what = format!("shows {shown}, and {number} was acknowledged to it before");
             found.violation(Promise::CachedOwnWrites, what);
         }
     }
