@@ -65,6 +65,7 @@
 //! # Features
 //!
 //! * `tls`, on by default: TLS to PostgreSQL and Redis, see [`docs::tls`].
+//! * `tower`: a session for each client of an HTTP service, by a layer for axum and its like.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.
@@ -75,6 +76,8 @@ pub mod macro_support;
 mod manifold;
 pub mod prelude;
 mod session;
+#[cfg(feature = "tower")]
+pub mod tower;
 // 2: the journeys.
 mod calls;
 // 1: the rooms.
