@@ -63,16 +63,10 @@ impl Calls {
         Ok(())
     }
 
-    /// From now on the session includes everything that was acknowledged before now: the primary answers
-    /// until it has been asked where it is.
+    /// From now on the session includes everything that was acknowledged before now: the primary answers,
+    /// and nothing that is cached, until it has been asked where it is.
     pub fn require_now(&self, memory: &Memory) {
-        let now = self.pools.survey().ticks.next();
-        memory.loaded(Kept {
-            node: PRIMARY,
-            door: None,
-            began: now,
-            ended: now,
-        });
+        memory.lost(self.pools.survey().ticks.next());
     }
 
     /// The session is bound as calls without one are: by this process's own writes.

@@ -20,6 +20,9 @@ struct State {
     kept: Vec<Kept>,
     /// The replica that answered last.
     home: Option<usize>,
+    /// A floor got lost at this tick: until a position is known that was asked for later, nobody can say
+    /// which cached answers are fresh enough.
+    lost: Option<Tick>,
     /// Counts what changed, so that who hands the token out knows whether it is news.
     changes: u64,
 }
@@ -56,6 +59,22 @@ impl Memory {
         self.state().floors.cached
     }
 
+    /// A floor of this session got lost by `now`: everything acknowledged before it must be included.
+    pub fn lost(&self, now: Tick) {
+        self.state().lost = Some(now);
+        self.loaded(Kept {
+            node: PRIMARY,
+            door: None,
+            began: now,
+            ended: now,
+        });
+    }
+
+    /// Whether nobody can say yet which cached answers are fresh enough.
+    pub fn has_lost(&self) -> bool {
+        self.state().lost.is_some()
+    }
+
     /// A load was answered by the node of `kept`.
     pub fn loaded(&self, kept: Kept) {
         let mut state = self.state();
@@ -80,6 +99,9 @@ impl Memory {
     pub fn resolved(&self, kept: &Kept, reach: Position) {
         let mut state = self.state();
         state.floors.saw(reach);
+        if kept.node == PRIMARY {
+            state.found(reach, kept.ended);
+        }
         state.kept.retain(|known| known != kept);
     }
 
@@ -90,6 +112,7 @@ impl Memory {
         state.changes += 1;
         state.floors.wrote(written);
         state.floors.saw(written.after);
+        state.found(written.after, asked);
         state.kept.retain(|known| known.ended >= asked);
     }
 
@@ -99,6 +122,7 @@ impl Memory {
         let mut state = self.state();
         state.changes += 1;
         state.floors.saw(position);
+        state.found(position, asked);
         state.kept.retain(|known| known.ended >= asked);
     }
 
@@ -126,5 +150,62 @@ impl Memory {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// `position` includes what was acknowledged before `asked`, and so what got lost before.
+    fn found(&mut self, position: Position, asked: Tick) {
+        if self.lost.is_some_and(|lost| lost <= asked) {
+            self.lost = None;
+            self.floors.raise_cached(position);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(lsn: u64) -> Position {
+        Position::new(1, lsn)
+    }
+
+    fn written(lsn: u64) -> Written {
+        let (before, after) = (at(lsn - 1), at(lsn));
+        Written { before, after }
+    }
+
+    #[test]
+    fn a_lost_floor_lets_no_hit_be_older_than_the_first_position_asked_for_later() {
+        let memory = Memory::default();
+        memory.wrote(written(10), Tick(1));
+        memory.lost(Tick(5));
+        assert!(memory.has_lost());
+        // Asked for before it was lost.
+        memory.saw(at(20), Tick(4));
+        assert!(memory.has_lost());
+        let ways: [fn(&Memory); 3] = [
+            |memory| memory.resolved(&memory.remembered().kept[0], at(30)),
+            |memory| memory.wrote(written(30), Tick(6)),
+            |memory| memory.saw(at(30), Tick(6)),
+        ];
+        for way in ways {
+            let memory = Memory::default();
+            memory.lost(Tick(5));
+            way(&memory);
+            assert!(!memory.has_lost());
+            assert_eq!(memory.cached(), Some(at(30)));
+            assert_eq!(memory.remembered().kept, []);
+        }
+    }
+
+    #[test]
+    fn a_session_that_lost_nothing_may_be_served_what_is_cached() {
+        let memory = Memory::default();
+        memory.wrote(written(10), Tick(1));
+        memory.saw(at(20), Tick(2));
+        assert!(!memory.has_lost());
+        assert_eq!(memory.cached(), None);
     }
 }
