@@ -3,7 +3,7 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help demo test demo-compose test-compose check
+.PHONY: help demo test freshness demo-compose test-compose check
 
 help: ## what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,10 @@ demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" sa
 test: ## every test, those against real servers too; ARGS="routing" runs those with that in their name
 	@scripts/requirements
 	$(CARGO) test --workspace $(ARGS)
+
+freshness: ## what exact reads cost: own writes read back, reads beside 100 writes a second; ARGS="500" writes less
+	@scripts/requirements
+	$(CARGO) run --release --package manifold-tests --bin freshness -- $(ARGS)
 
 demo-compose: ## the same in containers, the example included, http://127.0.0.1:5291
 	@scripts/requirements docker

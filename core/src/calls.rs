@@ -1,4 +1,4 @@
-//! Floor 2: the journeys. There are four, their order is the promise, and each is one page with all
+//! Floor 2: the journeys. There are five, their order is the promise, and each is one page with all
 //! its branches on it. Below it, rooms hold things or decide things.
 
 use std::hash::BuildHasher;
@@ -22,6 +22,7 @@ pub mod need;
 pub mod read;
 pub mod running;
 pub mod snapshot;
+pub mod telemetry;
 pub mod token;
 pub mod transaction;
 pub mod write;

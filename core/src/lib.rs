@@ -53,19 +53,33 @@
 //!
 //! * **manifold**: the handle that repositories hold, [`Manifold`].
 //! * **call**: one invocation of an annotated method, by its [`Name`].
-//! * **node**: one PostgreSQL server, see [`NodeStatus`].
+//! * **node**: one PostgreSQL server, see [`NodeStatus`]; its **role** is what it says it is.
 //! * **lease**: a borrowed connection that knows its node and whether it may be given back.
-//! * **route**: who answered a call, and why: [`Route`], told by [`routes`].
+//! * **route**: who answered a call, and why: [`Route`], told by [`routes`] and [`Read`].
+//! * **position**: a place in the write-ahead log, on a timeline: [`Position`].
+//! * **sighting**: where a node was when it was asked; it vouches for connections that were open then.
+//! * **stamp**: a lower bound, an answer includes everything before it.
+//! * **reach**: an upper bound, an answer shows nothing behind it; asked for after the last row, on the
+//!   same node.
+//! * **floor**: what an answer must include.
+//! * **session**: what one user wrote and saw, as floors and the node that answered last: [`Session`].
+//! * **token**: a session's floors, portable and signed.
+//! * **policy**: how fresh an answer must be: [`Policy`].
 //! * **key**: a cached call written down, `shop::Albums::by_id(7i32)`: [`Key`].
 //! * **generation**: what an invalidation bumps; a load that began under an older one is not kept.
+//! * **fence**: the position behind which this process invalidated a key; older answers are no hits here.
+//! * **sequence**: the number of a write's invalidations, in an **epoch**: the era of whoever counts.
 //! * **flight**: the one load in progress for a key; the right to lead it is a **baton**.
-//! * **entry**: a value at rest in Redis, with its times.
-//! * **position**: a place in the write-ahead log, on a timeline: [`Position`].
+//! * **entry**: a value at rest in Redis, with its stamp, its reach and its times.
 //!
 //! # Features
 //!
 //! * `tls`, on by default: TLS to PostgreSQL and Redis, see [`docs::tls`].
 //! * `tower`: a session for each client of an HTTP service, by a layer for axum and its like.
+//! * `metrics`: counts calls (`manifold_calls_total`, by call, node, role and reason), and tells how long
+//!   they waited for a fresh node, how often their body ran and how old the answer is at most
+//!   (`manifold_call_wait_seconds`, `manifold_call_attempts`, `manifold_answer_age_seconds`), through the
+//!   facade of the crate [`metrics`](https://docs.rs/metrics). A hit in L1 then pays for it, too.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.
@@ -111,7 +125,7 @@ pub use terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
 pub use terms::outcome::Outcome;
 pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
-pub use terms::route::{Reason, Role, Route, Source, routes};
+pub use terms::route::{Read, Reason, Role, Route, Source, routes};
 pub use terms::settings::{
     Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
 };

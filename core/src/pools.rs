@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::terms::clock::{Clock, Moment};
 use crate::terms::error::{Error, Result};
+use crate::terms::position::Position;
 use crate::terms::settings::{Balance, ReadSettings, Settings};
 use crate::terms::sighting::PRIMARY;
 
@@ -115,6 +116,14 @@ impl Pools {
             Ok(loan) => Ok(Lease::new(loan, Arc::clone(self.primary()))),
             Err(unavailable) => Err(self.error(unavailable)),
         }
+    }
+
+    /// Where the primary is now, if it can be asked.
+    pub async fn place(&self) -> Option<Position> {
+        let mut lease = self.write().await.ok()?;
+        let position = lease.position().await;
+        lease.give_back();
+        position
     }
 
     /// What a person wants to know about each node, the primary first.

@@ -98,8 +98,8 @@ impl World {
         answer.trim().to_owned()
     }
 
-    /// Waits until both replicas have replayed everything: sessions that know their own writes come
-    /// later, so a test that reads after a write says here that it waits.
+    /// Waits until both replicas have replayed everything: for a test that looks from another process, or
+    /// past the library. Who reads through the manifold that wrote waits for nothing.
     pub fn caught_up(&self) {
         self.cluster.wait_replayed().expect("the replicas replay");
     }

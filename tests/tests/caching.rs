@@ -41,7 +41,6 @@ async fn a_write_drops_the_answer_in_both_processes_sooner_or_later() {
     assert_eq!(title(&one, 1).await, "Kind of Blue");
     assert_eq!(title(&other, 1).await, "Kind of Blue");
     one.rename(1, "Milestones").await.unwrap();
-    world.caught_up();
     assert_eq!(title(&one, 1).await, "Milestones");
     // The other process has not been told (that is the herald's, and comes later): its L1 serves the
     // old answer for as long as `local_ttl`, and no longer.
@@ -57,7 +56,6 @@ async fn what_nested_writes_declare_is_dropped_with_the_outer_commit() {
     title(&shop, 1).await;
     title(&shop, 2).await;
     shop.rename_two((1, "one"), (2, "two")).await.unwrap();
-    world.caught_up();
     assert_eq!(title(&shop, 1).await, "one");
     assert_eq!(title(&shop, 2).await, "two");
     let done: Result<()> = shop
@@ -69,7 +67,6 @@ async fn what_nested_writes_declare_is_dropped_with_the_outer_commit() {
         })
         .await;
     done.unwrap();
-    world.caught_up();
     assert_eq!(title(&shop, 1).await, "uno");
     assert_eq!(title(&shop, 2).await, "due");
 }
@@ -132,7 +129,6 @@ async fn an_invalidation_during_a_load_wins() {
     });
     until("the old row was read", async || shop.loads() == 1).await;
     shop.rename(1, "newer").await.unwrap();
-    world.caught_up();
     shop.open_door();
     assert_eq!(
         loading.await.unwrap(),
@@ -174,7 +170,6 @@ async fn a_call_that_comes_after_an_invalidation_never_joins_an_older_load() {
     });
     until("the old row was read", async || shop.loads() == 1).await;
     shop.rename(1, "newer").await.unwrap();
-    world.caught_up();
     let new = tokio::spawn({
         let shop = shop.clone();
         async move { title(&shop, 1).await }
@@ -247,7 +242,6 @@ async fn neither_an_error_nor_an_absence_is_kept() {
     assert_eq!(shop.loads(), 4);
     let album = shop.add("Blue Train").await.unwrap();
     assert_eq!(album.id, 3);
-    world.caught_up();
     assert_eq!(title(&shop, 3).await, "Blue Train");
     assert_eq!(shop.must_be(3).await.unwrap().title, "Blue Train");
 }
@@ -289,7 +283,6 @@ async fn manifolds_on_different_databases_share_nothing() {
     let sibling = world.sibling();
     let (here, there) = (world.shop().await, sibling.shop().await);
     here.rename(1, "only here").await.unwrap();
-    world.caught_up();
     assert_eq!(title(&here, 1).await, "only here");
     assert_eq!(title(&there, 1).await, "Kind of Blue");
     there.rename(1, "only there").await.unwrap();
@@ -394,7 +387,6 @@ async fn a_frozen_redis_slows_no_call_beyond_its_bound_and_fails_none() {
             }),
         )
         .await;
-        world.caught_up();
         let reading = shop.clone();
         bounded(
             "a cached read",
@@ -421,7 +413,6 @@ async fn a_killed_redis_fails_no_call_and_is_used_again_when_it_is_back() {
     world.redis().kill().unwrap();
     for round in 0..10 {
         shop.rename(1, &format!("round {round}")).await.unwrap();
-        world.caught_up();
         assert_eq!(title(&shop, 1).await, format!("round {round}"));
     }
     world.redis().start().unwrap();
@@ -447,7 +438,6 @@ async fn finds_the_answers_of(shop: &Shop, other: &Shop, world: &World) {
         // A new one each time, so that nothing in the process answers.
         let title = format!("number {}", count.fetch_add(1, Ordering::SeqCst));
         let album = other.add(&title).await.unwrap();
-        world.caught_up();
         other.by_id(album.id).await.unwrap();
         source(shop, album.id).await == "l2"
     })

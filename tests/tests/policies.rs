@@ -14,7 +14,6 @@ async fn a_repository_with_another_policy_shares_all_but_its_handle() {
     title(&other, 2).await;
     assert_eq!(shop.loads(), 2, "both count in one place");
     other.rename(1, "Blue in Green").await.unwrap();
-    world.caught_up();
     assert_eq!(title(&shop, 1).await, "Blue in Green");
 }
 

@@ -1,11 +1,13 @@
 //! What a session, or this process, wrote and saw is in every later answer.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel_manifold::prelude::*;
 use diesel_manifold::{Consistency, Manifold, Policy, Reason, Role, Route, Settings, routes};
+use futures_util::TryStreamExt;
+use manifold_tests::shop::album;
 use manifold_tests::wiretap::{Said, Wiretap};
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World, until};
@@ -139,8 +141,8 @@ struct Audit {
 impl Audit {
     #[write(floor = none, invalidates(none))]
     async fn note(&self, conn: &mut WriteConn<'_>, title: &str) -> Result<()> {
-        let new = diesel::insert_into(manifold_tests::shop::album::table);
-        let new = new.values(manifold_tests::shop::album::title.eq(title));
+        let new = diesel::insert_into(album::table);
+        let new = new.values(album::title.eq(title));
         new.execute(conn).await?;
         Ok(())
     }
@@ -400,4 +402,78 @@ async fn a_first_read_on_another_node_is_one_round_trip() {
             round_trips: 1
         }
     );
+}
+
+/// A repository that remembers what its bodies were shown.
+#[derive(Clone)]
+struct Witness {
+    db: Manifold,
+    shown: Arc<Mutex<Vec<String>>>,
+}
+
+#[repository]
+impl Witness {
+    #[read]
+    async fn oldest(&self, conn: &mut ReadConn<'_>, streamed: bool) -> Result<String> {
+        let query = album::table.order(album::id).select(album::title);
+        let found = if streamed {
+            let mut rows = query.load_stream::<String>(conn).await?;
+            rows.try_next().await?
+        } else {
+            query.first(conn).await.optional()?
+        };
+        let found = found.expect("there are albums");
+        self.shown.lock().unwrap().push(found.clone());
+        Ok(found)
+    }
+
+    /// Makes an answer up when its query fails.
+    #[read]
+    async fn swallowing(&self, conn: &mut ReadConn<'_>) -> Result<String> {
+        let query = album::table.order(album::id).select(album::title);
+        Ok(query
+            .first(conn)
+            .await
+            .unwrap_or_else(|_| String::from("made up")))
+    }
+
+    /// Its argument cannot be repeated, so it runs once.
+    #[read(attempts = 1)]
+    async fn once(&self, conn: &mut ReadConn<'_>, _: Unrepeatable) -> Result<String> {
+        let query = album::table.order(album::id).select(album::title);
+        let found: String = query.first(conn).await?;
+        self.shown.lock().unwrap().push(found.clone());
+        Ok(found)
+    }
+
+    /// Asks for nothing.
+    #[read]
+    async fn nothing(&self, _conn: &mut ReadConn<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Unrepeatable;
+
+#[tokio::test]
+async fn a_body_never_sees_a_row_of_a_node_that_is_behind() {
+    let Some(world) = World::alone() else { return };
+    let shop = world.shop().await;
+    let witness = Witness {
+        db: shop.db().clone(),
+        shown: Arc::default(),
+    };
+    pause(&world, 0);
+    pause(&world, 1);
+    for round in 0..20 {
+        let title = format!("round {round}");
+        shop.rename(1, &title).await.unwrap();
+        assert_eq!(witness.oldest(false).await.unwrap(), title);
+        assert_eq!(witness.oldest(true).await.unwrap(), title);
+        assert_eq!(witness.swallowing().await.unwrap(), title);
+        assert_eq!(witness.once(Unrepeatable).await.unwrap(), title);
+        witness.nothing().await.unwrap();
+        let shown = std::mem::take(&mut *witness.shown.lock().unwrap());
+        assert_eq!(shown, [&*title, &*title, &*title]);
+    }
 }

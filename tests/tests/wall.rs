@@ -14,7 +14,6 @@ use diesel::query_builder::{AsQuery, AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
-use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
 use diesel_manifold::prelude::*;
 use diesel_manifold::{QueryConn, ReadOnlyQuery, RunsOn, Wire, kind};

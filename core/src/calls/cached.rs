@@ -14,6 +14,7 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::need::HitNeed;
 use crate::calls::read::Wanted;
+use crate::calls::telemetry;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::cacheable::Cacheable;
 use crate::terms::call::{CachedCall, Name};
@@ -195,7 +196,7 @@ impl Calls {
 
     /// Tells whoever observes this task of an answer that no node was asked for.
     fn report_hit(&self, name: Name, reason: Reason, source: Source, bounds: &Bounds) {
-        Route::report(|| Route {
+        telemetry::told(|| Route {
             stamp: bounds.stamp,
             age: (bounds.stamp).and_then(|stamp| self.pools.survey().age(stamp, self.pools.now())),
             ..Route::new(name, source, reason)

@@ -2,24 +2,25 @@
 //! if the node is behind or fails, the next one, the primary's read pool last.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tracing::field::{Empty, display};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::calls::Calls;
 use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
+use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
 use crate::pools::tour::{Known, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
+use crate::terms::clock::Moment;
+use crate::terms::error::Error;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
 use crate::terms::route::{Role, Route, Source};
-use crate::terms::sighting::{Kept, PRIMARY, Sighting};
+use crate::terms::sighting::{Kept, PRIMARY, Sighting, Tick};
 
 /// What a load brought.
 pub struct Loaded<T> {
@@ -64,7 +65,7 @@ impl Calls {
         // Boxed, and its type with it: a user's handler around this future would otherwise nest
         // deeper than rustc computes layouts, and a round trip dwarfs the allocation.
         let journey: BoxFuture<'_, _> = Box::pin(self.load_from_node(caller, call, body, wanted));
-        journey.instrument(span(call.name)).await
+        journey.instrument(telemetry::span(call.name)).await
     }
 
     async fn load_from_node<B: ReadBody>(
@@ -81,112 +82,92 @@ impl Calls {
         let mut tour = self.pools.tour(need, memory);
         let mut attempts = 0;
         loop {
-            let Stop { mut lease, known } = match tour.next().await {
+            let Stop { lease, known } = match tour.next().await {
                 Ok(stop) => stop,
                 Err(error) => return nowhere(error),
             };
-            attempts += 1;
-            // The arguments once more, while there is somebody else to ask.
             let node = lease.node().id;
-            let may_repeat =
-                attempts < call.attempts && (tour.goes_on(node) || matches!(known, Known::Ask));
-            let mut spare = if may_repeat { body.again() } else { None };
-            let began = self.pools.survey().ticks.next();
-            let notes = lease.notes();
-            let (sighting, output) = match known {
-                Known::Enough(sighting) => {
-                    let mut conn = ReadConn::new(lease.wire());
-                    (sighting, notes.around(body.run(&mut conn)).await)
-                }
-                // A body that runs once only sees no node of which it is not known that it is fresh.
-                Known::Ask if spare.is_none() => match lease.ask().await {
-                    Some(sighting) if node == PRIMARY || tour.is_met_by(&sighting) => {
-                        let mut conn = ReadConn::new(lease.wire());
-                        (Some(sighting), notes.around(body.run(&mut conn)).await)
-                    }
-                    sighting => {
-                        attempts -= 1;
-                        leave_unread(&mut tour, lease, sighting).await;
-                        continue;
-                    }
-                },
-                // The question goes out ahead of the body's first query, which does not wait for the
-                // answer; its rows do.
-                Known::Ask => {
-                    notes.ask();
-                    let question = lease.ask_beside();
-                    let mut conn = ReadConn::new(lease.wire());
-                    tokio::join!(
-                        biased;
-                        async {
-                            let sighting = question.await;
-                            let met = |seen: &Arc<Sighting>| node == PRIMARY || tour.is_met_by(seen);
-                            notes.decide(sighting.as_ref().is_some_and(met));
-                            sighting
-                        },
-                        notes.around(body.run(&mut conn)),
-                    )
-                }
-            };
-            let ended = self.pools.survey().ticks.next();
-            let behind = notes.is_behind();
-            let failed = output.answer().is_none();
-            let whole_so_far = !failed && !behind && !notes.is_busy();
-            let reach = if wanted.reach && whole_so_far {
-                lease.ask().await.map(|sighting| sighting.position)
+            // The arguments once more, while there is somebody else to ask.
+            let goes_on = tour.goes_on(node) || matches!(known, Known::Ask);
+            let spare = if goes_on && attempts + 1 < call.attempts {
+                body.again()
             } else {
                 None
             };
-            let door = lease.line().door.clone();
-            let left = lease.settle().await;
-            if left == Left::Broken {
+            // A body that may not run again sees no node of which it is not known that it is fresh.
+            let confirmed = match known {
+                Known::Ask if spare.is_none() => confirm(&mut tour, lease).await,
+                known => Some((lease, known)),
+            };
+            let Some((mut lease, known)) = confirmed else {
+                continue;
+            };
+            attempts += 1;
+            let run = self.run_on(&tour, &mut lease, known, body, wanted).await;
+            if run.left == Left::Broken {
                 tour.failed(node);
+            } else if run.behind {
+                tour.behind();
             }
-            if behind {
-                if left != Left::Broken {
-                    tour.behind();
-                }
-                // What it answered is older than what it must include, so nobody gets to see it.
-                drop(output);
-                match spare.take() {
-                    Some(again) => body = again,
-                    None => {
-                        unreachable!("a node is asked beside a body only if that may run again")
+            match spare {
+                Some(again) if run.behind || run.may_go_better() => {
+                    if !run.behind {
+                        tour.failed(node);
                     }
+                    body = again;
+                    continue;
                 }
-                continue;
-            }
-            // Only the connection's failure and another transaction's conflict run a body again,
-            // never an error of the query's or the user's own.
-            if let (true, Left::Broken | Left::Conflict, Some(again)) = (failed, left, spare) {
-                tour.failed(node);
-                body = again;
-                continue;
+                None if run.behind => return nowhere(Error::behind()),
+                _ => {}
             }
             if let Some(memory) = memory {
-                memory.loaded(Kept {
-                    node,
-                    door: (node != PRIMARY).then_some(door),
-                    began,
-                    ended,
-                });
+                memory.loaded(run.kept(&lease), tour.included());
             }
-            let route = self.route(call.name, &tour, &lease, sighting.as_deref(), attempts);
-            let origin = Origin {
-                source: route.source.clone(),
-                bounds: Bounds {
-                    stamp: route.stamp,
-                    reach,
-                    primary: node == PRIMARY,
-                },
+            let sighting = run.sighting.as_deref();
+            let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
+            let bounds = Bounds {
+                stamp: route.stamp,
+                reach: run.reach,
+                primary: node == PRIMARY,
             };
-            record(&route);
-            Route::report(|| route);
+            let source = route.source.clone();
+            telemetry::answered(route);
             return Loaded {
-                output,
-                origin: Some(origin),
-                whole: left == Left::Sound,
+                output: run.output,
+                origin: Some(Origin { source, bounds }),
+                whole: run.left == Left::Sound,
             };
+        }
+    }
+
+    /// Runs the body once, and finds out how it went.
+    async fn run_on<B: ReadBody>(
+        &self,
+        tour: &Tour<'_>,
+        lease: &mut Lease,
+        known: Known,
+        body: B,
+        wanted: Wanted,
+    ) -> Run<B::Output> {
+        let ticks = &self.pools.survey().ticks;
+        let (began, at) = (ticks.next(), self.pools.now());
+        let (sighting, output) = run(tour, lease, known, body).await;
+        let ended = ticks.next();
+        let behind = lease.notes().is_behind();
+        let reach = if wanted.reach && !behind && output.answer().is_some() {
+            lease.reach().await
+        } else {
+            None
+        };
+        Run {
+            output,
+            sighting,
+            behind,
+            reach,
+            left: lease.settle().await,
+            at,
+            began,
+            ended,
         }
     }
 
@@ -197,16 +178,18 @@ impl Calls {
         tour: &Tour<'_>,
         lease: &Lease,
         sighting: Option<&Sighting>,
+        began: Moment,
         attempts: u8,
     ) -> Route {
         let node = lease.node();
         let primary = node.id == PRIMARY;
         let stamp = sighting.map(Sighting::stamp);
+        let now = self.pools.now();
         let age = if primary {
             // The primary shows everything that was acknowledged before it was asked.
-            Some(Duration::ZERO)
+            Some(now.since(began))
         } else {
-            stamp.and_then(|stamp| self.pools.survey().age(stamp, self.pools.now()))
+            stamp.and_then(|stamp| self.pools.survey().age(stamp, now))
         };
         Route {
             role: Some(if primary {
@@ -224,51 +207,98 @@ impl Calls {
     }
 }
 
-/// The node is behind, or cannot tell where it is: the body does not get to see it.
-pub async fn leave_unread(tour: &mut Tour<'_>, mut lease: Lease, sighting: Option<Arc<Sighting>>) {
-    let node = lease.node().id;
-    if sighting.is_some() || lease.settle().await != Left::Broken {
-        tour.behind();
-        lease.give_back();
-    } else {
-        tour.failed(node);
+/// How one run of a body went.
+struct Run<T> {
+    output: T,
+    /// Where the node was before it.
+    sighting: Option<Arc<Sighting>>,
+    /// The node was asked, and is behind: nobody gets to see what it answered.
+    behind: bool,
+    reach: Option<Position>,
+    left: Left,
+    /// When it began, by the clock and in the order of what the manifold did.
+    at: Moment,
+    began: Tick,
+    ended: Tick,
+}
+
+impl<T: Outcome> Run<T> {
+    /// Whether another node may do better: only the connection's failure and another transaction's
+    /// conflict run a body again, never an error of the query's or the user's own.
+    fn may_go_better(&self) -> bool {
+        self.output.answer().is_none() && matches!(self.left, Left::Broken | Left::Conflict)
+    }
+
+    /// What the session must find again.
+    fn kept(&self, lease: &Lease) -> Kept {
+        kept(lease, self.began, self.ended)
     }
 }
 
-fn nowhere<T: Outcome>(error: crate::terms::error::Error) -> Loaded<T> {
+/// What a session must find again that was answered by this lease's node.
+pub fn kept(lease: &Lease, began: Tick, ended: Tick) -> Kept {
+    let node = lease.node().id;
+    Kept {
+        node,
+        door: (node != PRIMARY).then(|| lease.line().door.clone()),
+        began,
+        ended,
+    }
+}
+
+/// Runs the body. Of a node that must be asked, the question goes out ahead of the body's first query,
+/// which does not wait for the answer; its rows do.
+async fn run<B: ReadBody>(
+    tour: &Tour<'_>,
+    lease: &mut Lease,
+    known: Known,
+    body: B,
+) -> (Option<Arc<Sighting>>, B::Output) {
+    let notes = lease.notes();
+    match known {
+        Known::Enough(sighting) => {
+            let mut conn = ReadConn::new(lease.wire());
+            (sighting, notes.around(body.run(&mut conn)).await)
+        }
+        Known::Ask => {
+            notes.ask();
+            let question = lease.ask_beside();
+            let node = lease.node().id;
+            let deciding = async {
+                let sighting = question.await;
+                let fresh = sighting
+                    .as_ref()
+                    .is_some_and(|seen| tour.accepts(node, seen));
+                notes.decide(fresh);
+                sighting
+            };
+            let mut conn = ReadConn::new(lease.wire());
+            // In this order: the question is sent first, and its answer is heard before the rows.
+            tokio::join!(biased; deciding, notes.around(body.run(&mut conn)))
+        }
+    }
+}
+
+/// Asks the lease's node where it is, before anything is read. `None`: it is behind or cannot tell, and
+/// was left.
+pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Known)> {
+    let node = lease.node().id;
+    let sighting = lease.ask().await;
+    match sighting {
+        Some(sighting) if tour.accepts(node, &sighting) => {
+            return Some((lease, Known::Enough(Some(sighting))));
+        }
+        None if lease.settle().await == Left::Broken => tour.failed(node),
+        _ => tour.behind(),
+    }
+    lease.give_back();
+    None
+}
+
+fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {
     Loaded {
         output: Outcome::failed(error),
         origin: None,
         whole: false,
-    }
-}
-
-/// The span of a call that the database answers.
-pub fn span(name: Name) -> Span {
-    tracing::debug_span!(
-        "call",
-        call = %name, layer = "database", node = Empty, role = Empty, reason = Empty, need = Empty,
-        stamp = Empty, waited = Empty, attempts = Empty
-    )
-}
-
-/// Records a route in the call's span.
-pub fn record(route: &Route) {
-    let span = Span::current();
-    if span.is_disabled() {
-        return;
-    }
-    span.record("node", display(&route.source))
-        .record("reason", route.reason.as_str())
-        .record("waited", tracing::field::debug(route.waited))
-        .record("attempts", route.attempts);
-    if let Some(role) = route.role {
-        span.record("role", role.as_str());
-    }
-    if let Some(need) = route.need {
-        span.record("need", display(need));
-    }
-    if let Some(stamp) = route.stamp {
-        span.record("stamp", display(stamp));
     }
 }

@@ -4,20 +4,22 @@
 //! The position comes first, then BEGIN: a position that is asked for inside of the transaction says
 //! nothing about its snapshot.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
-use crate::calls::read::{Wanted, leave_unread, record, span};
+use crate::calls::read::{Wanted, confirm, kept};
+use crate::calls::telemetry;
 use crate::calls::transaction::SendClosure;
 use crate::pools::lease::{Lease, Left};
 use crate::pools::tour::{Known, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::call::Name;
 use crate::terms::error::{Error, Result};
-use crate::terms::route::Route;
-use crate::terms::sighting::{Kept, PRIMARY, Sighting};
+use crate::terms::sighting::Sighting;
 
 /// Every snapshot goes by this name.
 const NAME: Name = Name::new("Manifold", "read_snapshot");
@@ -38,7 +40,7 @@ impl Calls {
         }
         // Boxed for the same reason as the read's.
         let journey: BoxFuture<'_, _> = Box::pin(self.on_one_snapshot(caller, body));
-        journey.instrument(span(NAME)).await
+        journey.instrument(telemetry::span(NAME)).await
     }
 
     async fn on_one_snapshot<R, E, F>(&self, caller: &Caller, body: F) -> Result<R, E>
@@ -54,7 +56,7 @@ impl Calls {
         let need = self.need(policy, memory.as_deref(), Wanted::default());
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
         let mut tour = self.pools.tour(need, memory);
-        let began = self.pools.survey().ticks.next();
+        let (began, at) = (self.pools.survey().ticks.next(), self.pools.now());
         let (mut lease, sighting) = begin(&mut tour).await?;
         let notes = lease.notes();
         let output = notes.around(body(&mut ReadConn::new(lease.wire()))).await;
@@ -62,38 +64,29 @@ impl Calls {
             // If it fails the connection is broken, and `settle` says so.
             let _ = lease.roll_back().await;
         }
-        let (node, door) = (lease.node().id, lease.line().door.clone());
+        let ended = self.pools.survey().ticks.next();
         lease.settle().await;
         if let Some(memory) = memory {
-            memory.loaded(Kept {
-                node,
-                door: (node != PRIMARY).then_some(door),
-                began,
-                ended: self.pools.survey().ticks.next(),
-            });
+            memory.loaded(kept(&lease, began, ended), tour.included());
         }
-        let route = self.route(NAME, &tour, &lease, sighting.as_deref(), 1);
-        record(&route);
-        Route::report(|| route);
+        let route = self.route(NAME, &tour, &lease, sighting.as_deref(), at, 1);
+        telemetry::answered(route);
         output
     }
 }
 
 /// A connection with the snapshot's transaction open, on a node that is fresh enough.
-async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<std::sync::Arc<Sighting>>)> {
+async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<Arc<Sighting>>)> {
     loop {
-        let Stop { mut lease, known } = tour.next().await?;
-        let node = lease.node().id;
-        let sighting = match known {
-            Known::Enough(sighting) => sighting,
-            Known::Ask => match lease.ask().await {
-                Some(sighting) if node == PRIMARY || tour.is_met_by(&sighting) => Some(sighting),
-                sighting => {
-                    leave_unread(tour, lease, sighting).await;
-                    continue;
-                }
-            },
+        let Stop { lease, known } = tour.next().await?;
+        let confirmed = match known {
+            Known::Ask => confirm(tour, lease).await,
+            known @ Known::Enough(_) => Some((lease, known)),
         };
+        let Some((mut lease, Known::Enough(sighting))) = confirmed else {
+            continue;
+        };
+        let node = lease.node().id;
         let Err(error) = lease.begin(BEGIN).await else {
             return Ok((lease, sighting));
         };

@@ -81,7 +81,7 @@ impl Calls {
         };
         memory.merge(&floors, self.epoch);
         for kept in self.process.remembered().kept {
-            memory.loaded(kept);
+            memory.loaded(kept, &[]);
         }
     }
 

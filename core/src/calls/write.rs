@@ -10,6 +10,7 @@ use crate::calls::Calls;
 use crate::calls::body::WriteBody;
 use crate::calls::caller::Caller;
 use crate::calls::ending::Ended;
+use crate::calls::telemetry;
 use crate::calls::written::Author;
 use crate::pools::lease::{Lease, Left};
 use crate::query::conn::WriteConn;
@@ -30,8 +31,6 @@ impl Calls {
         if self.has_running_write() {
             return Outcome::failed(Error::nested_write(call.name));
         }
-        let span =
-            tracing::debug_span!("call", call = %call.name, layer = "database", node = "primary");
         let author = Author::new(call, self.memory_of(caller));
         // Boxed for the same reason as the read's.
         let journey: BoxFuture<'_, _> = if call.transaction {
@@ -39,7 +38,7 @@ impl Calls {
         } else {
             Box::pin(self.write_by_statements(author, body))
         };
-        journey.instrument(span).await
+        journey.instrument(telemetry::span(call.name)).await
     }
 
     async fn write_in_transaction<B: WriteBody>(
@@ -72,7 +71,7 @@ impl Calls {
                 continue;
             }
             let attempts = call.retry - retries + 1;
-            Route::report(|| route(call.name, attempts));
+            telemetry::answered(route(call.name, attempts));
             return output;
         }
     }
@@ -94,7 +93,7 @@ impl Calls {
         let output = self.run(&mut lease, unfinished.invalidations(), body).await;
         let failed = output.answer().is_none();
         let ended = unfinished.end(lease).await;
-        Route::report(|| route(name, 1));
+        telemetry::answered(route(name, 1));
         match ended {
             Err(error) if !failed => Outcome::failed(error),
             _ => output,

@@ -86,12 +86,13 @@ impl Calls {
         }
         let ended = self.pools.survey().ticks.next();
         for memory in self.memories(author) {
-            memory.loaded(Kept {
+            let write = Kept {
                 node: PRIMARY,
                 door: None,
                 began: asked,
                 ended,
-            });
+            };
+            memory.loaded(write, &[]);
         }
     }
 

@@ -19,6 +19,7 @@ use diesel_async::{
 use crate::pools::connect::{Line, Link};
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
+use crate::terms::position::Position;
 use crate::terms::sighting::Sighting;
 use crate::terms::wire::Wire;
 
@@ -131,6 +132,14 @@ impl Lease {
         let answer = tokio::time::timeout(limit, question).await;
         self.asking = answer.is_err();
         answer.ok().flatten()
+    }
+
+    /// A position behind which the body's answer shows nothing, if its queries have come to their end.
+    pub async fn reach(&mut self) -> Option<Position> {
+        if self.notes.is_busy() || self.raw().is_broken() {
+            return None;
+        }
+        self.ask().await.map(|sighting| sighting.position)
     }
 
     /// The same question, for whoever uses the connection meanwhile.

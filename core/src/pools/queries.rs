@@ -111,7 +111,7 @@ where
         Option<PgLsn>,
     );
     let inserting = pg_current_wal_insert_lsn();
-    let receiver = pg_stat_wal_receiver::table
+    let following = pg_stat_wal_receiver::table
         .select(pg_stat_wal_receiver::received_tli)
         .single_value();
     // PostgreSQL evaluates the branch that it takes, and only that: each would fail on the other role.
@@ -122,13 +122,13 @@ where
             not(pg_is_in_recovery()),
             pg_walfile_name(inserting).nullable(),
         ),
-        case_when(pg_is_in_recovery(), receiver),
+        case_when(pg_is_in_recovery(), following),
         pg_last_wal_replay_lsn(),
     ));
-    let (standby, lsn, file, received, replayed): Row = query.get_result(conn).await?;
+    let (standby, lsn, file, followed, replayed): Row = query.get_result(conn).await?;
     let timeline = match file {
         Some(file) => Some(timeline_of(&file)?),
-        None => received.and_then(|timeline| u32::try_from(timeline).ok()),
+        None => followed.and_then(|timeline| u32::try_from(timeline).ok()),
     };
     Ok(Whereabouts {
         standby,

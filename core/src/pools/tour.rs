@@ -17,7 +17,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::memory::{Memory, Remembered};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
-use crate::terms::sighting::{PRIMARY, Sighting};
+use crate::terms::sighting::{Kept, PRIMARY, Sighting};
 
 /// What a read needs of the node that answers it.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +78,7 @@ impl Pools {
             dice: Dice {
                 balance: self.balance,
                 turn: self.next_turn(),
-                dice: dice::roll(),
+                any: dice::roll(),
             },
             reason: Reason::NoReplica,
             waited: Duration::ZERO,
@@ -127,8 +127,13 @@ impl Tour<'_> {
         }
     }
 
-    /// Whether what is read through this sighting's connection includes what the read needs.
-    pub fn is_met_by(&self, sighting: &Sighting) -> bool {
+    /// Whether what is read on this node, which was seen there, includes what the read needs. The primary
+    /// shows everything that was acknowledged, as long as it is one.
+    pub fn accepts(&self, node: usize, sighting: &Sighting) -> bool {
+        (node == PRIMARY && !sighting.standby) || self.is_met_by(sighting)
+    }
+
+    fn is_met_by(&self, sighting: &Sighting) -> bool {
         let survey = &self.pools.shared.survey;
         let covers = |floor: &Position| survey.covers(*floor, sighting.position);
         self.need.floors.iter().all(covers)
@@ -161,6 +166,11 @@ impl Tour<'_> {
     /// How long the read has waited for a node that is fresh enough.
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// The session's loads of which the node that answers shows at least as much.
+    pub fn included(&self) -> &[Kept] {
+        &self.need.remembered.kept
     }
 
     /// The highest of the needed positions, for whoever watches.
@@ -199,7 +209,13 @@ impl Tour<'_> {
         match &self.need.remembered.kept[..] {
             [] if self.need.floors.is_empty() => Want::Any,
             [] => Want::Fresh,
-            [kept] if kept.node != PRIMARY => Want::Kept(kept.node),
+            // Elsewhere nobody is known to show what several nodes have shown.
+            [first, others @ ..] if others.iter().all(|one| one.node == first.node) => {
+                match first.node {
+                    PRIMARY => Want::Primary(Reason::Kept),
+                    node => Want::Kept(node),
+                }
+            }
             _ => Want::Primary(Reason::Kept),
         }
     }
@@ -242,10 +258,10 @@ impl Tour<'_> {
     fn stop(&self, lease: Lease) -> Stop {
         let sighting = lease.node().track.sighting();
         let vouched = sighting.filter(|one| proof::vouches(one, &lease.line().door));
-        let is_primary = lease.node().id == PRIMARY;
+        let node = lease.node().id;
         let enough = match &vouched {
-            Some(sighting) => is_primary || self.is_met_by(sighting),
-            None => (is_primary || self.need.floors.is_empty()) && !self.need.stamped,
+            Some(sighting) => self.accepts(node, sighting),
+            None => (node == PRIMARY || self.need.floors.is_empty()) && !self.need.stamped,
         };
         Stop {
             lease,
@@ -315,7 +331,7 @@ impl Tour<'_> {
         match primary.lend_free().await {
             Ok(loan) => return Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
             Err(Unavailable::Closed) => return Err(Error::shut_down()),
-            Err(Unavailable::Full(_)) => {}
+            Err(Unavailable::Full(_)) => self.last = None,
             Err(down) => self.passed_over(PRIMARY, down),
         }
         let settings = &self.pools.reading;
@@ -323,15 +339,20 @@ impl Tour<'_> {
             return Err(Error::overloaded(settings.max_waiting));
         };
         let began = self.pools.shared.clock.now();
-        let left = settings.deadline.saturating_sub(self.waited);
-        let racing = tokio::time::timeout(left, self.whichever_comes_first()).await;
+        // Boxed, for it is rare and large.
+        let racing = Box::pin(self.whichever_comes_first());
+        let racing = tokio::time::timeout(settings.deadline, racing).await;
         self.waited += self.pools.shared.clock.now().since(began);
         match racing {
             Ok((lease, reason)) => {
                 self.reason = reason;
                 Ok(self.stop(lease))
             }
-            Err(_) => Err(Error::lagging(settings.deadline)),
+            // If the primary cannot be reached, that is what is wrong.
+            Err(_) => Err(self
+                .last
+                .take()
+                .unwrap_or_else(|| Error::lagging(self.waited))),
         }
     }
 

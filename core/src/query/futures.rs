@@ -24,10 +24,12 @@ pin_project! {
     /// hand-written `Future` keeps `Send` provable when the future is held across an await
     /// (diesel-async met the same in its issue 249).
     #[must_use = "a query does nothing unless it is awaited"]
-    pub struct Rows<F: TryFutureExt, G> {
+    pub struct Rows<F: TryFutureExt, G: TryFuture> {
         #[pin]
         inner: AndThen<F, G, fn(F::Ok) -> G>,
         query: Option<Query>,
+        // Held back until the gate is decided.
+        result: Option<QueryResult<G::Ok>>,
     }
 }
 
@@ -40,6 +42,7 @@ where
         Self {
             inner: open.and_then(take),
             query: None,
+            result: None,
         }
     }
 }
@@ -55,10 +58,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let query = this.query.get_or_insert_with(Query::begin);
-        let result = ready!(this.inner.poll(cx));
-        let passes = query.passes();
-        ended(query, &result);
-        Poll::Ready(if passes { result } else { Err(behind()) })
+        if this.result.is_none() {
+            let result = ready!(this.inner.poll(cx));
+            ended(query, &result);
+            *this.result = Some(result);
+        }
+        let passes = ready!(query.poll_gate(cx));
+        let result = this.result.take().filter(|_| passes);
+        Poll::Ready(result.unwrap_or_else(|| Err(behind())))
     }
 }
 
@@ -93,42 +100,52 @@ impl<F: Future<Output = QueryResult<usize>>> Future for Execute<F> {
 pin_project! {
     /// The future of `load_stream`: opens the rows and hands them out one by one.
     #[must_use = "a query does nothing unless it is awaited"]
-    pub struct Open<F> {
+    pub struct Open<F: TryFuture> {
         #[pin]
         inner: F,
         query: Option<Query>,
+        // Held back until the gate is decided.
+        rows: Option<F::Ok>,
     }
 }
 
-impl<F> Open<F> {
+impl<F: TryFuture> Open<F> {
     pub(super) fn new(inner: F) -> Self {
-        Self { inner, query: None }
+        Self {
+            inner,
+            query: None,
+            rows: None,
+        }
     }
 }
 
 impl<F, S> Future for Open<F>
 where
-    F: Future<Output = QueryResult<S>>,
+    F: TryFuture<Ok = S, Error = Error> + Future<Output = QueryResult<S>>,
 {
     type Output = QueryResult<RowStream<S>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let query = this.query.get_or_insert_with(Query::begin);
-        match ready!(this.inner.poll(cx)) {
-            Err(error) => {
-                query.note(&error);
-                query.end();
-                Poll::Ready(Err(error))
+        if this.rows.is_none() {
+            match ready!(this.inner.poll(cx)) {
+                Ok(rows) => *this.rows = Some(rows),
+                Err(error) => {
+                    query.note(&error);
+                    query.end();
+                    return Poll::Ready(Err(error));
+                }
             }
-            // Its rows are dropped, and with them the place where they would be noted as read.
-            Ok(_) if !query.passes() => Poll::Ready(Err(behind())),
-            // The query goes on until the last row; dropped before, it stays noted as in flight.
-            Ok(rows) => Poll::Ready(Ok(RowStream {
-                rows,
-                query: this.query.take(),
-            })),
         }
+        let passes = ready!(query.poll_gate(cx));
+        // The query goes on until the last row; dropped before, it stays noted as in flight.
+        let rows = this.rows.take().filter(|_| passes);
+        let query = this.query.take();
+        Poll::Ready(match rows {
+            Some(rows) => Ok(RowStream { rows, query }),
+            None => Err(behind()),
+        })
     }
 }
 

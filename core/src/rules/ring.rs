@@ -33,10 +33,9 @@ impl Ring {
 
     /// The primary was asked at `asked` and answered `position`.
     pub fn note(&mut self, asked: Moment, position: Position) {
-        if let Some((last, _)) = self.samples.back() {
-            if asked.since(*last) < self.spacing {
-                return;
-            }
+        let last = self.samples.back();
+        if last.is_some_and(|(last, _)| asked.since(*last) < self.spacing) {
+            return;
         }
         self.samples.push_back((asked, position));
         while let Some((oldest, _)) = self.samples.front() {

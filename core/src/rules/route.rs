@@ -65,7 +65,7 @@ pub struct Dice {
     /// Counts up by one with each call.
     pub turn: u64,
     /// Any number.
-    pub dice: u64,
+    pub any: u64,
 }
 
 /// How far this read has come.
@@ -134,7 +134,7 @@ fn fresh(candidates: &[Candidate], progress: Progress, dice: Dice) -> (Step, Rea
         _ => candidates.iter().filter(|one| one.is_enough()).collect(),
     };
     let loads: Vec<_> = fit.iter().map(|one| one.load).collect();
-    let order = balance::order(dice.balance, &loads, dice.turn, dice.dice);
+    let order = balance::order(dice.balance, &loads, dice.turn, dice.any);
     if let Some(first) = order.first().map(|at| fit[*at]) {
         return if first.is_enough() {
             (Step::Go(first.node), Reason::Balanced)
@@ -170,7 +170,7 @@ mod tests {
     const DICE: Dice = Dice {
         balance: Balance::RoundRobin,
         turn: 0,
-        dice: 0,
+        any: 0,
     };
     const SOME: Knowledge = Behind { reached: 10 };
     const MORE: Knowledge = Behind { reached: 20 };
@@ -202,6 +202,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn each_situation_has_its_step() {
         let two = |a, b| vec![replica(1, a), replica(2, b)];
         let table = [

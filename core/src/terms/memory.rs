@@ -15,14 +15,14 @@ pub struct Memory {
 #[derive(Debug, Default, Clone)]
 struct State {
     floors: Floors,
-    /// The loads that no position bounds yet, one for each node at most: more than one only if the
-    /// session made several calls at once.
+    /// The loads that no position bounds yet: more than one only if the session made several calls at
+    /// once, and then no more than there are connections.
     kept: Vec<Kept>,
     /// The replica that answered last.
     home: Option<usize>,
-    /// A floor got lost at this tick: until a position is known that was asked for later, nobody can say
-    /// which cached answers are fresh enough.
-    lost: Option<Tick>,
+    /// Stands among `kept` for a floor that got lost. Until it is resolved nobody can say which cached
+    /// answers are fresh enough.
+    lost: Option<Kept>,
     /// Counts what changed, so that who hands the token out knows whether it is news.
     changes: u64,
 }
@@ -61,13 +61,16 @@ impl Memory {
 
     /// A floor of this session got lost by `now`: everything acknowledged before it must be included.
     pub fn lost(&self, now: Tick) {
-        self.state().lost = Some(now);
-        self.loaded(Kept {
+        let everything = Kept {
             node: PRIMARY,
             door: None,
             began: now,
             ended: now,
-        });
+        };
+        let mut state = self.state();
+        state.changes += 1;
+        let standing = state.keep(everything, &[]);
+        state.lost = Some(standing);
     }
 
     /// Whether nobody can say yet which cached answers are fresh enough.
@@ -75,33 +78,22 @@ impl Memory {
         self.state().lost.is_some()
     }
 
-    /// A load was answered by the node of `kept`.
-    pub fn loaded(&self, kept: Kept) {
+    /// A load was answered by the node of `kept`; it showed at least what the loads of `included` had
+    /// shown.
+    pub fn loaded(&self, kept: Kept, included: &[Kept]) {
         let mut state = self.state();
         state.changes += 1;
-        if kept.node == PRIMARY {
-            // It showed everything that replicas had shown before it began.
-            state.kept.retain(|known| known.ended >= kept.began);
-        } else {
+        if kept.node != PRIMARY {
             state.home = Some(kept.node);
         }
-        match state.kept.iter_mut().find(|known| known.is_at(&kept)) {
-            // What both showed lies between the first's beginning and the last's end.
-            Some(known) => {
-                known.began = known.began.min(kept.began);
-                known.ended = known.ended.max(kept.ended);
-            }
-            None => state.kept.push(kept),
-        }
+        state.keep(kept, included);
     }
 
     /// Everything that `kept`'s node has shown this session lies before `reach`.
     pub fn resolved(&self, kept: &Kept, reach: Position) {
         let mut state = self.state();
         state.floors.saw(reach);
-        if kept.node == PRIMARY {
-            state.found(reach, kept.ended);
-        }
+        state.find(reach, |lost| lost == kept);
         state.kept.retain(|known| known != kept);
     }
 
@@ -112,7 +104,7 @@ impl Memory {
         state.changes += 1;
         state.floors.wrote(written);
         state.floors.saw(written.after);
-        state.found(written.after, asked);
+        state.find(written.after, |lost| lost.ended < asked);
         state.kept.retain(|known| known.ended >= asked);
     }
 
@@ -122,7 +114,7 @@ impl Memory {
         let mut state = self.state();
         state.changes += 1;
         state.floors.saw(position);
-        state.found(position, asked);
+        state.find(position, |lost| lost.ended < asked);
         state.kept.retain(|known| known.ended >= asked);
     }
 
@@ -154,9 +146,33 @@ impl Memory {
 }
 
 impl State {
-    /// `position` includes what was acknowledged before `asked`, and so what got lost before.
-    fn found(&mut self, position: Position, asked: Tick) {
-        if self.lost.is_some_and(|lost| lost <= asked) {
+    /// Keeps a load in the place of those that it includes: alone, or as one with another of its node.
+    fn keep(&mut self, kept: Kept, included: &[Kept]) -> Kept {
+        self.kept.retain(|known| !included.contains(known));
+        let is_lost = |known: &Kept| self.lost.as_ref() == Some(known);
+        let mut stands = included.iter().any(is_lost);
+        let whole = match self.kept.iter_mut().find(|known| known.is_at(&kept)) {
+            // Two at once: what both showed lies between the first's beginning and the last's end.
+            Some(known) => {
+                stands |= is_lost(known);
+                known.began = known.began.min(kept.began);
+                known.ended = known.ended.max(kept.ended);
+                known.clone()
+            }
+            None => {
+                self.kept.push(kept.clone());
+                kept
+            }
+        };
+        if stands {
+            self.lost = Some(whole.clone());
+        }
+        whole
+    }
+
+    /// `position` includes what got lost, if that is what `includes` says: so must a hit.
+    fn find(&mut self, position: Position, includes: impl Fn(&Kept) -> bool) {
+        if self.lost.as_ref().is_some_and(includes) {
             self.lost = None;
             self.floors.raise_cached(position);
         }
@@ -166,46 +182,113 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::sighting::{Door, Incarnation};
 
-    fn at(lsn: u64) -> Position {
-        Position::new(1, lsn)
+    /// A load through a connection whose role sees no more than when the server started.
+    fn load(node: usize, opened: u64, began: u64, ended: u64) -> Kept {
+        let door = Door {
+            incarnation: Incarnation::new("then", None),
+            opened: Tick(opened),
+        };
+        Kept {
+            node,
+            door: (node != PRIMARY).then_some(door),
+            began: Tick(began),
+            ended: Tick(ended),
+        }
     }
 
-    fn written(lsn: u64) -> Written {
-        let (before, after) = (at(lsn - 1), at(lsn));
-        Written { before, after }
+    fn kept(memory: &Memory) -> Vec<Kept> {
+        memory.remembered().kept
     }
 
     #[test]
-    fn a_lost_floor_lets_no_hit_be_older_than_the_first_position_asked_for_later() {
+    fn a_load_takes_the_place_of_those_that_it_includes_and_of_no_other() {
         let memory = Memory::default();
-        memory.wrote(written(10), Tick(1));
-        memory.lost(Tick(5));
-        assert!(memory.has_lost());
-        // Asked for before it was lost.
-        memory.saw(at(20), Tick(4));
-        assert!(memory.has_lost());
-        let ways: [fn(&Memory); 3] = [
-            |memory| memory.resolved(&memory.remembered().kept[0], at(30)),
-            |memory| memory.wrote(written(30), Tick(6)),
-            |memory| memory.saw(at(30), Tick(6)),
+        let first = load(1, 1, 10, 20);
+        memory.loaded(first.clone(), &[]);
+        // At the same time, so it includes nothing of the first.
+        let beside = load(2, 2, 11, 21);
+        memory.loaded(beside.clone(), &[]);
+        assert_eq!(kept(&memory), [first.clone(), beside.clone()]);
+        let later = load(PRIMARY, 0, 30, 40);
+        memory.loaded(later.clone(), &[first]);
+        assert_eq!(kept(&memory), [beside, later]);
+        assert_eq!(
+            memory.remembered().home,
+            Some(2),
+            "the primary is nobody's home"
+        );
+    }
+
+    #[test]
+    fn a_reach_settles_what_it_was_asked_for_and_not_what_came_meanwhile() {
+        let memory = Memory::default();
+        let first = load(1, 1, 10, 20);
+        memory.loaded(first.clone(), &[]);
+        let more = load(1, 1, 30, 40);
+        memory.loaded(more, &[]);
+        memory.resolved(&first, Position::new(1, 100));
+        assert_eq!(kept(&memory), [load(1, 1, 10, 40)]);
+        assert_eq!(memory.floors().seen, Some(Position::new(1, 100)));
+    }
+
+    #[test]
+    fn a_write_settles_what_was_shown_before_its_position_was_asked_for() {
+        let memory = Memory::default();
+        memory.loaded(load(1, 1, 10, 20), &[]);
+        memory.loaded(load(2, 2, 28, 40), &[]);
+        let written = Written {
+            before: Position::new(1, 100),
+            after: Position::new(1, 200),
+        };
+        memory.wrote(written, Tick(30));
+        assert_eq!(kept(&memory), [load(2, 2, 28, 40)]);
+        assert_eq!(memory.remembered().floor, Some(Position::new(1, 200)));
+    }
+
+    #[test]
+    fn a_lost_floor_lets_no_hit_be_older_than_the_first_position_that_includes_it() {
+        let at = |lsn| Position::new(1, lsn);
+        let written = Written {
+            before: at(90),
+            after: at(100),
+        };
+        // What it stands for is passed on to a load that includes it, and to one beside it.
+        let later = load(1, 1, 20, 30);
+        let ways: [&dyn Fn(&Memory); 5] = [
+            &|memory| memory.resolved(&kept(memory)[0], at(100)),
+            &|memory| memory.wrote(written, Tick(11)),
+            &|memory| memory.saw(at(100), Tick(11)),
+            &|memory| {
+                memory.loaded(later.clone(), &kept(memory));
+                memory.resolved(&later, at(100));
+            },
+            &|memory| {
+                memory.loaded(load(PRIMARY, 0, 5, 40), &[]);
+                memory.resolved(&load(PRIMARY, 0, 5, 40), at(100));
+            },
         ];
-        for way in ways {
+        for (at_way, way) in ways.iter().enumerate() {
             let memory = Memory::default();
-            memory.lost(Tick(5));
+            memory.lost(Tick(10));
+            // Neither a position asked for before, nor another node's, includes it.
+            memory.saw(at(50), Tick(10));
+            memory.loaded(load(2, 2, 8, 12), &[]);
+            memory.resolved(&load(2, 2, 8, 12), at(60));
+            assert_eq!((memory.has_lost(), memory.cached()), (true, None));
             way(&memory);
-            assert!(!memory.has_lost());
-            assert_eq!(memory.cached(), Some(at(30)));
-            assert_eq!(memory.remembered().kept, []);
+            let found = (memory.has_lost(), memory.cached());
+            assert_eq!(found, (false, Some(at(100))), "way {at_way}");
+            assert_eq!(kept(&memory), []);
         }
     }
 
     #[test]
     fn a_session_that_lost_nothing_may_be_served_what_is_cached() {
         let memory = Memory::default();
-        memory.wrote(written(10), Tick(1));
-        memory.saw(at(20), Tick(2));
-        assert!(!memory.has_lost());
-        assert_eq!(memory.cached(), None);
+        memory.loaded(load(1, 1, 10, 20), &[]);
+        memory.resolved(&load(1, 1, 10, 20), Position::new(1, 100));
+        assert_eq!((memory.has_lost(), memory.cached()), (false, None));
     }
 }

@@ -6,8 +6,9 @@
 //! serve anybody else. So every query of our `RunQueryDsl` notes its beginning, its end and the
 //! class of its error here, in a task-local that the call opens around the body.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -38,15 +39,21 @@ pub struct Notes {
     conflict: AtomicBool,
     connection: AtomicBool,
     unknown: AtomicBool,
-    gate: AtomicU8,
+    gate: Mutex<Gate>,
 }
 
-/// The gate of a body: open unless its node was asked for its position ahead of the first query.
-const OPEN: u8 = 0;
-/// The answer has not come yet. On one connection it comes before any rows.
-const UNDECIDED: u8 = 1;
-/// The node is behind.
-const CLOSED: u8 = 2;
+/// What holds the rows of a body back until its node has told where it is.
+#[derive(Debug, Default)]
+enum Gate {
+    /// The node was not asked, or is fresh enough.
+    #[default]
+    Open,
+    /// The answer has not come yet. On the wire it comes before any rows, but another thread may hand
+    /// the rows over before this one has heard it. Who waits is woken.
+    Undecided(Vec<Waker>),
+    /// The node is behind.
+    Closed,
+}
 
 impl Notes {
     /// Runs `body` with these notes open.
@@ -82,18 +89,25 @@ impl Notes {
 
     /// The node was asked for its position: no row passes before the answer.
     pub fn ask(&self) {
-        self.gate.store(UNDECIDED, Ordering::SeqCst);
+        *self.gate() = Gate::Undecided(Vec::new());
     }
 
     /// The node's answer has come.
     pub fn decide(&self, is_fresh: bool) {
-        let gate = if is_fresh { OPEN } else { CLOSED };
-        self.gate.store(gate, Ordering::SeqCst);
+        let decided = if is_fresh { Gate::Open } else { Gate::Closed };
+        let before = std::mem::replace(&mut *self.gate(), decided);
+        if let Gate::Undecided(waiting) = before {
+            waiting.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Whether the body, if it has an answer, has it from a node that is behind.
     pub fn is_behind(&self) -> bool {
-        self.gate.load(Ordering::SeqCst) != OPEN
+        !matches!(*self.gate(), Gate::Open)
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, error: &Error) {
@@ -115,7 +129,10 @@ impl Notes {
 /// One query under way. It is over when [`Query::end`] was called; dropped before, it stays in
 /// flight in the notes, because it stays in flight on the wire.
 #[derive(Debug)]
-pub struct Query(Option<Arc<Scope>>);
+pub struct Query {
+    scope: Option<Arc<Scope>>,
+    ended: bool,
+}
 
 impl Query {
     /// Notes the beginning of a query in the running call, if there is one.
@@ -124,29 +141,40 @@ impl Query {
         for notes in scope.iter().flat_map(|scope| scope.all()) {
             notes.in_flight.fetch_add(1, Ordering::Relaxed);
         }
-        Self(scope)
+        Self {
+            scope,
+            ended: false,
+        }
     }
 
     /// Notes an error of the query; it may not be its end.
     pub fn note(&self, error: &Error) {
-        for notes in self.0.iter().flat_map(|scope| scope.all()) {
+        for notes in self.scope.iter().flat_map(|scope| scope.all()) {
             notes.note(error);
         }
     }
 
-    /// Whether rows may pass to the body.
-    pub fn passes(&self) -> bool {
-        let Some(scope) = &self.0 else { return true };
+    /// Whether rows may pass to the body; pending as long as nobody knows.
+    pub fn poll_gate(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(scope) = &self.scope else {
+            return Poll::Ready(true);
+        };
+        if let Gate::Undecided(waiting) = &mut *scope.notes.gate() {
+            waiting.push(cx.waker().clone());
+            return Poll::Pending;
+        }
         // A call around this one may still wait for its own node's answer; what runs on that node's
         // connection comes behind it.
-        let mut around = scope.all().skip(1);
-        !scope.notes.is_behind() && !around.any(|notes| notes.gate.load(Ordering::SeqCst) == CLOSED)
+        let closed = |notes: &Notes| matches!(*notes.gate(), Gate::Closed);
+        Poll::Ready(!scope.all().any(closed))
     }
 
     /// Notes that the server has answered in full.
     pub fn end(&mut self) {
-        for notes in self.0.take().iter().flat_map(|scope| scope.all()) {
-            notes.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.ended, true) {
+            for notes in self.scope.iter().flat_map(|scope| scope.all()) {
+                notes.in_flight.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -177,27 +205,48 @@ mod tests {
         assert!(!notes.is_busy());
     }
 
+    /// What a query in a body with these notes is told.
+    async fn gate(notes: &Arc<Notes>) -> Poll<bool> {
+        let asking = std::future::poll_fn(|cx| Poll::Ready(Query::begin().poll_gate(cx)));
+        notes.around(asking).await
+    }
+
     #[tokio::test]
     async fn no_row_passes_before_the_node_has_told_that_it_is_fresh() {
         let notes = Arc::new(Notes::default());
-        assert!(notes.around(async { Query::begin().passes() }).await);
+        assert_eq!(gate(&notes).await, Poll::Ready(true));
         notes.ask();
-        assert!(!notes.around(async { Query::begin().passes() }).await);
+        assert_eq!(gate(&notes).await, Poll::Pending);
         notes.decide(false);
-        assert!(!notes.around(async { Query::begin().passes() }).await && notes.is_behind());
+        assert_eq!(gate(&notes).await, Poll::Ready(false));
+        assert!(notes.is_behind());
         notes.decide(true);
-        assert!(notes.around(async { Query::begin().passes() }).await && !notes.is_behind());
+        assert_eq!(gate(&notes).await, Poll::Ready(true));
+        assert!(!notes.is_behind());
+    }
+
+    #[tokio::test]
+    async fn rows_that_wait_for_the_answer_are_woken_by_it() {
+        let notes = Arc::new(Notes::default());
+        notes.ask();
+        let inside = Arc::clone(&notes);
+        // A task of its own: nobody polls it again unless it is woken.
+        let waiting = tokio::spawn(async move {
+            let query = inside.around(async { Query::begin() }).await;
+            std::future::poll_fn(|cx| query.poll_gate(cx)).await
+        });
+        tokio::task::yield_now().await;
+        notes.decide(true);
+        assert!(waiting.await.unwrap());
     }
 
     #[tokio::test]
     async fn a_call_inside_waits_for_no_answer_of_the_call_around_it() {
         let (outer, inner) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
         outer.ask();
-        let nested = inner.around(async { Query::begin().passes() });
-        assert!(outer.around(nested).await);
+        assert_eq!(outer.around(gate(&inner)).await, Poll::Ready(true));
         outer.decide(false);
-        let nested = inner.around(async { Query::begin().passes() });
-        assert!(!outer.around(nested).await);
+        assert_eq!(outer.around(gate(&inner)).await, Poll::Ready(false));
     }
 
     #[tokio::test]

@@ -172,7 +172,48 @@ pub async fn routes<F: Future>(future: F) -> (F::Output, Vec<Route>) {
     let seen = Arc::<Mutex<Vec<Route>>>::default();
     let output = OBSERVED.scope(Arc::clone(&seen), future).await;
     let routes = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    // Whoever observes from further outside sees them, too.
+    for route in &routes {
+        Route::report(|| route.clone());
+    }
     (output, routes)
+}
+
+/// An answer, and what is known of how old it is.
+///
+/// ```no_run
+/// # async fn example() {
+/// # let albums_by_id = async { 7 };
+/// use diesel_manifold::Read;
+///
+/// let Read { answer, route } = Read::of(albums_by_id).await;
+/// if let Some(age) = route.and_then(|route| route.age) {
+///     println!("at most {age:?} old");
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Read<T> {
+    /// What the call returned.
+    pub answer: T,
+    /// Who answered, why, and how old it is at most. `None`: no call was made, or it failed before
+    /// anybody answered.
+    pub route: Option<Route>,
+}
+
+impl<T> Read<T> {
+    /// Awaits `call` and tells the route of the last call in it.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `call`.
+    pub async fn of(call: impl Future<Output = T>) -> Self {
+        let (answer, mut routes) = routes(call).await;
+        Self {
+            answer,
+            route: routes.pop(),
+        }
+    }
 }
 
 impl Route {

@@ -106,8 +106,8 @@ pub struct ReadSettings {
     /// How long a read waits for a replica that is behind, before it asks the primary. Default 25 ms.
     /// A method may say otherwise: `#[read(wait = "1s")]`.
     pub wait: Duration,
-    /// How long a read looks for a node that is fresh enough, in all. Default 1 s; then it fails with
-    /// `is_lagging`.
+    /// How long a read that has waited for a replica in vain goes on, if the primary's read pool is in
+    /// use, too: whichever comes first answers. Default 1 s; then it fails with `is_lagging`.
     pub deadline: Duration,
     /// Reads that may wait at once because no replica is fresh enough and the primary's read pool is
     /// in use. Default 1 024. At the bound a read fails with `is_overloaded`.
