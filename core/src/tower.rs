@@ -12,7 +12,8 @@
 //! A client brings its token along, in a cookie or in a header; its request is answered with the session
 //! around it ([`Session::scope`](crate::Session::scope)), so handlers call their repositories and know
 //! nothing of it; and if the request has moved the session, the answer brings the new token. So the next
-//! request sees what this one wrote and is not shown less than this one was, whichever process answers.
+//! request sees what this one wrote, and its loads do not go back behind this one's, whichever process
+//! answers.
 //!
 //! # What a request gets
 //!

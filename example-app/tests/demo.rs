@@ -26,7 +26,7 @@ fn a_replica_that_is_held_back_shows_what_was_before_but_never_to_a_session() {
     let said = &ended.stdout;
     assert!(ended.status.success(), "{said}\n{}", ended.stderr);
     let (without, with) = said.split_once("With a session").expect("both parts");
-    let stale = without.lines().find(|line| line.ends_with(STALE));
+    let stale = without.lines().rfind(|line| line.ends_with(STALE));
     assert!(
         stale.is_some_and(|line| line.contains("replica-1")),
         "{said}"

@@ -22,6 +22,19 @@ pub struct Instance {
     pub router: Router,
 }
 
+/// What a read has shown, and who answered it.
+pub struct Shown {
+    pub found: bool,
+    pub route: String,
+}
+
+/// An answer, and a line about it.
+struct Answer {
+    json: Value,
+    line: String,
+    route: String,
+}
+
 /// One client.
 #[derive(Default)]
 pub struct Client {
@@ -34,22 +47,30 @@ impl Client {
         let path = format!("/api/blog/{blog}/post");
         let post = json!({ "title": title, "body": "Is it there?" });
         let body = Some(post.to_string());
-        let (created, line) = self.ask(at, Method::POST, &path, body).await?;
+        let Answer {
+            json: created,
+            line,
+            ..
+        } = self.ask(at, Method::POST, &path, body).await?;
         say(&format!("{line}  {title}"));
         created["id"].as_i64().context("no id of a post")
     }
 
     /// Reads a blog's posts behind the one with the id `after`, and says whether one of this title is
-    /// among them.
+    /// among them, and who answered.
     pub async fn finds(
         &mut self,
         at: &Instance,
         blog: i32,
         after: i64,
         title: &str,
-    ) -> Result<bool> {
+    ) -> Result<Shown> {
         let path = format!("/api/posts?blog={blog}&after={after}");
-        let (posts, line) = self.ask(at, Method::GET, &path, None).await?;
+        let Answer {
+            json: posts,
+            line,
+            route,
+        } = self.ask(at, Method::GET, &path, None).await?;
         let posts = posts.as_array().context("no page of posts")?;
         let titles: Vec<_> = posts
             .iter()
@@ -58,17 +79,16 @@ impl Client {
         let found = titles.contains(&title);
         let shown = if found { title } else { "nothing: STALE" };
         say(&format!("{line}  {shown}"));
-        Ok(found)
+        Ok(Shown { found, route })
     }
 
-    /// The answer, and a line about it.
     async fn ask(
         &mut self,
         at: &Instance,
         method: Method,
         path: &str,
         body: Option<String>,
-    ) -> Result<(Value, String)> {
+    ) -> Result<Answer> {
         let mut request = Request::builder().method(&method).uri(path);
         for (name, value) in &self.cookies {
             request = request.header(COOKIE, format!("{name}={value}"));
@@ -94,7 +114,8 @@ impl Client {
             "  {}  {method:<4} {path:<27}  {route:<9}  {reason:<8}",
             at.name
         );
-        Ok((serde_json::from_str(&body)?, line))
+        let json = serde_json::from_str(&body)?;
+        Ok(Answer { json, line, route })
     }
 
     fn keep(&mut self, headers: &HeaderMap) {

@@ -63,7 +63,9 @@ async fn without_session(servers: &Servers, manifold: &Manifold, blog: i32) -> R
     for round in 1..=ROUNDS {
         let title = format!("post {round}");
         let id = client.publish(&instance, blog, &title).await?;
-        if !client.finds(&instance, blog, last, &title).await? {
+        let shown = client.finds(&instance, blog, last, &title).await?;
+        // The other replica may lag by itself, for a moment; this is about the one that is held back.
+        if !shown.found && (shown.route == "replica-1" || !servers.are_embedded()) {
             say("  The client has been told that its post is there, and does not see it.");
             return Ok(());
         }
@@ -91,7 +93,8 @@ async fn with_session(servers: &Servers, manifolds: [&Manifold; 2], blog: i32) -
         let title = format!("post {round} of a session");
         let id = client.publish(&one, blog, &title).await?;
         for instance in [&other, &one] {
-            if !client.finds(instance, blog, last, &title).await? {
+            let shown = client.finds(instance, blog, last, &title).await?;
+            if !shown.found {
                 bail!("a session was not shown its own post by {}", instance.name);
             }
         }

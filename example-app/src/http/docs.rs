@@ -30,8 +30,8 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
         description = "The example of diesel-manifold: reads come from replicas and through a cache, \
                        and the headers `x-manifold-route` and `x-manifold-reason` say from where, and why. \
                        Cookies (`manifold-session`, `manifold-session-seen`) carry each client's session: \
-                       it is shown what it wrote and nothing older than it was shown, whichever instance \
-                       answers. Without them it is shown what this instance wrote.",
+                       it is shown what it wrote, and its reads of the database never go back, whichever \
+                       instance answers. Without them it is shown what this instance wrote.",
     ),
     tags(
         (name = "albums", description = "Albums with their artist and songs"),
