@@ -3,10 +3,10 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help demo test freshness demo-compose test-compose check
+.PHONY: help demo test history history-mutants freshness demo-compose test-compose check
 
 help: ## what there is (this)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" says what it takes
 	@scripts/requirements
@@ -15,6 +15,14 @@ demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" sa
 test: ## every test, those against real servers too; ARGS="routing" runs those with that in their name
 	@scripts/requirements
 	$(CARGO) test --workspace $(ARGS)
+
+history: ## sessions under pause, kill, freeze, cut and crash, and what each had to see; ARGS="--seed 7" repeats the pressure
+	@scripts/requirements
+	$(CARGO) run --package manifold-tests --bin history -- $(ARGS)
+
+history-mutants: ## the same for a core that makes a mistake, one after the other, and whether it shows; ARGS="--only NAME"
+	@scripts/requirements
+	$(CARGO) run --package manifold-tests --bin history -- --mutants $(ARGS)
 
 freshness: ## what exact reads cost: own writes read back, reads beside 100 writes a second; ARGS="500" writes less
 	@scripts/requirements

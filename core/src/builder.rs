@@ -13,6 +13,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;
 use crate::terms::settings::Settings;
 use crate::terms::token::key::{TokenKey, TokenKeys};
+use crate::terms::trap::Trapped;
 
 /// More ends of writes than any process has under way.
 const MOST_ENDINGS: usize = 1 << 20;
@@ -41,6 +42,7 @@ pub struct Builder {
     token_keys: Option<TokenKeys>,
     settings: Settings,
     clock: Clock,
+    trapped: Trapped,
 }
 
 /// A URL and where it was configured.
@@ -159,6 +161,14 @@ impl Builder {
         self
     }
 
+    /// Has the manifold make a mistake about positions, for a test that must notice.
+    #[cfg(feature = "traps")]
+    #[doc(hidden)]
+    pub fn trap(mut self, trap: crate::Trap) -> Self {
+        self.trapped = Trapped::by(trap);
+        self
+    }
+
     /// Connects.
     ///
     /// The primary must answer. A replica or a Redis that does not is said in the log and tried again
@@ -194,6 +204,7 @@ impl Builder {
             &replicas.collect::<Result<Vec<_>>>()?,
             &self.settings,
             self.clock.clone(),
+            self.trapped,
         )?;
         let redis = self.redis.as_ref().map(|url| url.0.as_str());
         let cache = Cache::new(redis, self.settings.cache.clone(), self.clock.clone())?;

@@ -131,4 +131,7 @@ pub use terms::settings::{
 };
 pub use terms::stored::StoredName;
 pub use terms::token::key::TokenKey;
+#[cfg(feature = "traps")]
+#[doc(hidden)]
+pub use terms::trap::Trap;
 pub use terms::wire::Wire;

@@ -11,6 +11,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::position::Position;
 use crate::terms::settings::{Balance, ReadSettings, Settings};
 use crate::terms::sighting::PRIMARY;
+use crate::terms::trap::Trapped;
 
 pub mod commit;
 pub mod connect;
@@ -55,6 +56,7 @@ impl Pools {
         replicas: &[Endpoint],
         settings: &Settings,
         clock: Clock,
+        trapped: Trapped,
     ) -> Result<Self> {
         let pool = settings.pool.clone();
         let alone = replicas.is_empty();
@@ -63,7 +65,7 @@ impl Pools {
         } else {
             pool.fallback_size.unwrap_or((pool.size / 5).max(1))
         };
-        let survey = Survey::new(&settings.read);
+        let survey = Survey::new(&settings.read, trapped);
         let shared = Arc::new(Shared::new(clock, pool, survey));
         let size = shared.settings.size;
         let primary = Node::new(

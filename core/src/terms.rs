@@ -21,4 +21,5 @@ pub mod sighting;
 pub mod stored;
 pub mod tls;
 pub mod token;
+pub mod trap;
 pub mod wire;

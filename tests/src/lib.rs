@@ -4,6 +4,7 @@
 //! Nothing sleeps to let something happen. A test waits until a condition holds, with a deadline
 //! that only a failure reaches.
 
+pub mod history;
 pub mod log;
 mod readme;
 pub mod schema;

@@ -417,7 +417,7 @@ async fn a_killed_redis_fails_no_call_and_is_used_again_when_it_is_back() {
     }
     world.redis().start().unwrap();
     let other = world.shop().await;
-    finds_the_answers_of(&shop, &other, &world).await;
+    finds_the_answers_of(&shop, &other).await;
 }
 
 #[tokio::test]
@@ -428,11 +428,11 @@ async fn a_redis_that_is_down_at_the_start_is_used_when_it_comes() {
     title(&shop, 1).await;
     world.redis().start().unwrap();
     let other = world.shop().await;
-    finds_the_answers_of(&shop, &other, &world).await;
+    finds_the_answers_of(&shop, &other).await;
 }
 
 /// Waits until `shop` is answered by Redis with what `other` has kept there.
-async fn finds_the_answers_of(shop: &Shop, other: &Shop, world: &World) {
+async fn finds_the_answers_of(shop: &Shop, other: &Shop) {
     let count = AtomicUsize::new(0);
     until("it finds an answer in Redis", async || {
         // A new one each time, so that nothing in the process answers.

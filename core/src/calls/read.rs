@@ -21,6 +21,7 @@ use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
 use crate::terms::route::{Role, Route, Source};
 use crate::terms::sighting::{Kept, PRIMARY, Sighting, Tick};
+use crate::terms::trap::Trap;
 
 /// What a load brought.
 pub struct Loaded<T> {
@@ -121,7 +122,12 @@ impl Calls {
                 _ => {}
             }
             if let Some(memory) = memory {
-                memory.loaded(run.kept(&lease), tour.included());
+                match run.sighting.as_deref() {
+                    Some(seen) if tour.is_trapped(Trap::StampAsReach) => {
+                        memory.resolved(&run.kept(&lease), seen.stamp());
+                    }
+                    _ => memory.loaded(run.kept(&lease), tour.included()),
+                }
             }
             let sighting = run.sighting.as_deref();
             let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
@@ -259,6 +265,16 @@ async fn run<B: ReadBody>(
         Known::Enough(sighting) => {
             let mut conn = ReadConn::new(lease.wire());
             (sighting, notes.around(body.run(&mut conn)).await)
+        }
+        // What the statement sees was fixed when it began.
+        Known::Ask if tour.is_trapped(Trap::GuardInside) => {
+            let mut conn = ReadConn::new(lease.wire());
+            let output = notes.around(body.run(&mut conn)).await;
+            let sighting = lease.ask().await;
+            let node = lease.node().id;
+            let fresh = sighting.as_ref();
+            notes.decide(fresh.is_some_and(|seen| tour.accepts(node, seen)));
+            (sighting, output)
         }
         Known::Ask => {
             notes.ask();

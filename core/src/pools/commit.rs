@@ -26,6 +26,7 @@ use crate::pools::survey::Asked;
 use crate::terms::floors::Written;
 use crate::terms::position::Position;
 use crate::terms::sighting::Tick;
+use crate::terms::trap::{Trap, Trapped};
 
 /// A transaction that the server has committed.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,7 @@ impl Lease {
     pub async fn commit(&mut self) -> Result<Committed, NotCommitted> {
         let asked = self.node().shared.survey.ticks.next();
         let mut committing = Committing {
+            trapped: self.trapped(),
             raw: self.raw(),
             before: Err(Error::NotInTransaction),
             savepoint: Err(Error::NotInTransaction),
@@ -112,9 +114,15 @@ impl Lease {
         let after = after.ok().and_then(|found| self.position_of(asked, found));
         // Without the question before it nobody knows whether it changed anything, so it did.
         let changed = !matches!(before, Ok((None, _)));
-        let written = after.zip(before.ok()).map(|(after, (_, before))| Written {
-            before: Position::new(after.timeline(), before),
-            after,
+        let written = after.zip(before.ok()).map(|(after, (_, before))| {
+            let before = Position::new(after.timeline(), before);
+            if self.trapped().is(Trap::PositionBeforeCommit) {
+                return Written {
+                    before,
+                    after: before,
+                };
+            }
+            Written { before, after }
         });
         Committed {
             changed,
@@ -149,10 +157,15 @@ impl Lease {
         }
     }
 
+    fn trapped(&self) -> Trapped {
+        self.node().shared.survey.trapped
+    }
+
     /// Where the primary is now, for statements that each commit by themselves.
     pub async fn position(&mut self) -> Option<Position> {
         let asked = self.node().shared.survey.ticks.next();
-        let found = whereabouts(self.raw()).await.ok()?;
+        let trapped = self.trapped();
+        let found = whereabouts(self.raw(), trapped).await.ok()?;
         self.position_of(asked, found)
     }
 }
@@ -160,6 +173,7 @@ impl Lease {
 /// The connection as diesel-async's transaction manager sees it during COMMIT: it sends the two
 /// queries around that statement and passes everything else on.
 struct Committing<'a> {
+    trapped: Trapped,
     raw: &'a mut AsyncPgConnection,
     before: QueryResult<(Option<Xid>, u64)>,
     savepoint: QueryResult<()>,
@@ -179,7 +193,7 @@ impl SimpleAsyncConnection for Committing<'_> {
             before_commit(&mut first),
             second.batch_execute("SAVEPOINT manifold_end"),
             third.batch_execute(sql),
-            whereabouts(&mut fourth),
+            whereabouts(&mut fourth, self.trapped),
         );
         self.savepoint = savepoint;
         self.before = before;

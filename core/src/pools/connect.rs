@@ -198,7 +198,7 @@ impl Connector {
         ))
         .await?;
         // Both are kept prepared from now on, so that they go out ahead of what they must precede.
-        let found = queries::whereabouts(conn).await?;
+        let found = queries::whereabouts(conn, self.track.trapped).await?;
         if self.session == Session::Write {
             queries::prepare_commit(conn).await?;
         }

@@ -109,7 +109,7 @@ impl Node {
         writers: Option<usize>,
         shared: Arc<Shared>,
     ) -> Result<Self> {
-        let track = Arc::<Track>::default();
+        let track = Arc::new(Track::new(shared.survey.trapped));
         let pool = |session, size| pool(endpoint.clone(), session, size, &shared, &track);
         Ok(Self {
             id,
@@ -171,7 +171,7 @@ impl Node {
             tick: survey.ticks.next(),
             at: self.shared.clock.now(),
         };
-        let found = queries::whereabouts(conn).await?;
+        let found = queries::whereabouts(conn, survey.trapped).await?;
         let Some(sighting) = survey.sight(line, asked, found).map(Arc::new) else {
             return Ok(None);
         };

@@ -10,6 +10,11 @@ use diesel::sql_types::SqlType;
 use diesel::{NullableExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
 
+#[cfg(feature = "traps")]
+mod trapped;
+
+use crate::terms::trap::Trapped;
+
 diesel::define_sql_function! {
     /// The id of the running transaction, if it has changed anything yet.
     fn pg_current_xact_id_if_assigned() -> Nullable<Xid8>;
@@ -99,7 +104,22 @@ pub struct Whereabouts {
 }
 
 /// Role and position, in one question that a primary and a standby both answer.
-pub async fn whereabouts<C>(conn: &mut C) -> QueryResult<Whereabouts>
+#[cfg_attr(
+    not(feature = "traps"),
+    expect(unused_variables, reason = "nothing is asked wrongly")
+)]
+pub async fn whereabouts<C>(conn: &mut C, trapped: Trapped) -> QueryResult<Whereabouts>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    #[cfg(feature = "traps")]
+    if let Some(trap) = trapped.question() {
+        return trapped::whereabouts(conn, trap).await;
+    }
+    found(conn).await
+}
+
+async fn found<C>(conn: &mut C) -> QueryResult<Whereabouts>
 where
     C: AsyncConnectionCore<Backend = Pg>,
 {

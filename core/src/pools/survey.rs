@@ -12,6 +12,9 @@ use crate::terms::clock::Moment;
 use crate::terms::position::{Cover, History, Position};
 use crate::terms::settings::ReadSettings;
 use crate::terms::sighting::{Sighting, Tick};
+#[cfg(feature = "traps")]
+use crate::terms::trap::Trap;
+use crate::terms::trap::Trapped;
 
 /// A replica that was this close behind the primary when it was last seen is probably fresh by now.
 const CLOSE: Duration = Duration::from_millis(250);
@@ -30,15 +33,18 @@ pub struct Asked {
 pub struct Survey {
     /// Counts what the manifold does.
     pub ticks: Arc<Ticks>,
+    /// The mistake to make, in tests.
+    pub trapped: Trapped,
     history: Mutex<History>,
     ring: Mutex<Ring>,
 }
 
 impl Survey {
     /// Nothing is known yet.
-    pub fn new(settings: &ReadSettings) -> Self {
+    pub fn new(settings: &ReadSettings, trapped: Trapped) -> Self {
         Self {
             ticks: Arc::default(),
+            trapped,
             history: Mutex::default(),
             ring: Mutex::new(Ring::new(settings.poll / 2, settings.history)),
         }
@@ -79,6 +85,10 @@ impl Survey {
 
     /// What shows everything acknowledged before `since`; `None`: nobody knows.
     pub fn required(&self, since: Moment) -> Option<Position> {
+        #[cfg(feature = "traps")]
+        if self.trapped.is(Trap::RingWrongSide) {
+            return lock(&self.ring).required_wrongly(since);
+        }
         lock(&self.ring).required(since)
     }
 

@@ -18,6 +18,7 @@ use crate::terms::memory::{Memory, Remembered};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
 use crate::terms::sighting::{Kept, PRIMARY, Sighting};
+use crate::terms::trap::Trap;
 
 /// What a read needs of the node that answers it.
 #[derive(Debug, Clone, Default)]
@@ -178,6 +179,11 @@ impl Tour<'_> {
         self.need.floors.iter().copied().reduce(Position::later)
     }
 
+    /// Whether the manifold makes this mistake, in a test.
+    pub fn is_trapped(&self, trap: Trap) -> bool {
+        self.pools.shared.survey.trapped.is(trap)
+    }
+
     /// Turns what nodes have shown the session into floors, where a position is known that bounds it.
     fn resolve(&mut self) {
         let Self {
@@ -203,6 +209,9 @@ impl Tour<'_> {
     }
 
     fn want(&self) -> Want {
+        if self.is_trapped(Trap::PrimaryIsFresher) && self.dice.turn.is_multiple_of(2) {
+            return Want::Primary(Reason::Balanced);
+        }
         if let Some(reason) = self.need.primary {
             return Want::Primary(reason);
         }
@@ -251,13 +260,15 @@ impl Tour<'_> {
     /// Whether the lease's connection shows at least what its node has shown the session.
     fn keeps(&self, lease: &Lease) -> bool {
         let (node, door) = (lease.node().id, &lease.line().door);
-        (self.need.remembered.kept.iter()).all(|kept| proof::keeps(kept, node, door))
+        self.is_trapped(Trap::TrustAcrossCrash)
+            || (self.need.remembered.kept.iter()).all(|kept| proof::keeps(kept, node, door))
     }
 
     /// What is known of the lease's node, through its connection.
     fn stop(&self, lease: Lease) -> Stop {
         let sighting = lease.node().track.sighting();
-        let vouched = sighting.filter(|one| proof::vouches(one, &lease.line().door));
+        let trusting = self.is_trapped(Trap::TrustAcrossCrash);
+        let vouched = sighting.filter(|one| trusting || proof::vouches(one, &lease.line().door));
         let node = lease.node().id;
         let enough = match &vouched {
             Some(sighting) => self.accepts(node, sighting),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::terms::sighting::{Sighting, Tick};
+use crate::terms::trap::{Trap, Trapped};
 
 /// Counts what a manifold does, in order.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Track {
     waiting: AtomicU32,
     /// Wakes the watcher.
     hurry: Notify,
+    /// The mistake to make, in tests.
+    pub trapped: Trapped,
 }
 
 #[derive(Debug, Default)]
@@ -40,17 +43,17 @@ struct Latest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Era(u64);
 
-impl Default for Track {
-    fn default() -> Self {
+impl Track {
+    /// The track of a node that was not seen yet.
+    pub fn new(trapped: Trapped) -> Self {
         Self {
             latest: watch::Sender::new(Latest::default()),
             waiting: AtomicU32::new(0),
             hurry: Notify::new(),
+            trapped,
         }
     }
-}
 
-impl Track {
     /// The latest sighting.
     pub fn sighting(&self) -> Option<Arc<Sighting>> {
         self.latest.borrow().sighting.clone()
@@ -68,7 +71,7 @@ impl Track {
                 && latest
                     .sighting
                     .as_ref()
-                    .is_none_or(|known| is_later(sighting, known));
+                    .is_none_or(|known| self.is_later(sighting, known));
             if is_news {
                 latest.sighting = Some(Arc::clone(sighting));
             }
@@ -76,9 +79,23 @@ impl Track {
         });
     }
 
+    /// Whether the new one says more. Two questions under way at once may be answered out of order.
+    fn is_later(&self, new: &Sighting, known: &Sighting) -> bool {
+        let same_run = self.trapped.is(Trap::TrustAcrossCrash)
+            || (known.door.incarnation == new.door.incarnation && known.standby == new.standby);
+        let (new_at, known_at) = (new.position, known.position);
+        !same_run
+            || new_at.timeline() > known_at.timeline()
+            || (new_at.timeline() == known_at.timeline()
+                && (new_at.lsn(), new.asked) > (known_at.lsn(), known.asked))
+    }
+
     /// A connection to the node broke. A server that crashed serves older rows for a moment, so what
     /// was known of it counts no more.
     pub fn void(&self) {
+        if self.trapped.is(Trap::TrustAcrossCrash) {
+            return;
+        }
         self.latest.send_modify(|latest| {
             latest.era += 1;
             latest.sighting = None;
@@ -116,16 +133,6 @@ impl Track {
             let _ = tokio::time::timeout(usual, self.hurry.notified()).await;
         }
     }
-}
-
-/// Whether the new one says more. Two questions under way at once may be answered out of order.
-fn is_later(new: &Sighting, known: &Sighting) -> bool {
-    let same_run = known.door.incarnation == new.door.incarnation && known.standby == new.standby;
-    let (new_at, known_at) = (new.position, known.position);
-    !same_run
-        || new_at.timeline() > known_at.timeline()
-        || (new_at.timeline() == known_at.timeline()
-            && (new_at.lsn(), new.asked) > (known_at.lsn(), known.asked))
 }
 
 /// A call that waits for a node.

@@ -56,6 +56,14 @@ impl Ring {
         self.samples.get(at).map(|(_, position)| *position)
     }
 
+    /// The last sample asked for at or before it: what a trap takes for the one that counts.
+    #[cfg(feature = "traps")]
+    pub fn required_wrongly(&self, since: Moment) -> Option<Position> {
+        let before = self.samples.iter().rev();
+        let mut before = before.skip_while(|(asked, _)| *asked > since);
+        before.next().map(|(_, position)| *position)
+    }
+
     /// How old an answer is at most that includes everything before `stamp`: the time since the last
     /// sample that it covers.
     pub fn age(&self, stamp: Position, now: Moment) -> Option<Duration> {

@@ -3,7 +3,7 @@
 use diesel_manifold::prelude::*;
 
 fn fault(conn: &mut ReadConn<'_>) {
-    let _raw = &mut conn.raw;
+    let _raw = &mut conn.wire;
 }
 
 fn main() {}
