@@ -125,6 +125,14 @@ impl Manifold {
         session
     }
 
+    /// A session that is bound by this process's own writes, as calls without a session are.
+    #[cfg(feature = "tower")]
+    pub(crate) fn session_of_process(&self) -> Session {
+        let session = self.session();
+        self.calls.require_own(session.memory());
+        session
+    }
+
     /// Another handle of the same manifold, whose calls read and write with `session`.
     ///
     /// ```no_run

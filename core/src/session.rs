@@ -69,6 +69,13 @@ impl Session {
         self.manifold.calls().seal(&self.memory).await
     }
 
+    /// The token without asking anybody: what the session was shown is left out as far as no position
+    /// bounds it.
+    #[cfg(feature = "tower")]
+    pub(crate) fn known_token(&self) -> Result<String> {
+        self.manifold.calls().seal_known(&self.memory)
+    }
+
     /// Takes in the floors of a token. None is ever lowered.
     ///
     /// # Errors

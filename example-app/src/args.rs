@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::load::Load;
-use crate::{cache, https, lag, verify};
+use crate::{cache, demo, https, lag, verify};
 
 /// Where we listen if nobody says otherwise. Not on all interfaces: this is a demonstration.
 const HOST: &str = "127.0.0.1";
@@ -23,6 +23,8 @@ Environment:
   DATABASE_REPLICA_URLS  its replicas, separated by commas
   REDIS_URL              the second level of the cache
   MANIFOLD_NAMESPACE     keeps applications apart that share a database and a Redis
+  MANIFOLD_TOKEN_KEY     signs the sessions of clients; the same for every instance, as
+                         `openssl rand -base64 32` makes one. Needed to serve from your own servers
   PORT                   the port on 127.0.0.1, instead of 5291
   RUST_LOG               what is logged; the default is info";
 
@@ -48,6 +50,9 @@ pub enum Command {
     /// What is cached in Redis: look at it, or drop it
     #[command(subcommand)]
     Cache(cache::Command),
+    /// What the library is for, shown
+    #[command(subcommand)]
+    Demo(demo::Command),
     /// Whether the servers are set up as they should be; if not, what to do
     Verify(verify::Args),
 }

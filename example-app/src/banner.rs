@@ -38,6 +38,12 @@ fn write_servers(text: &mut String, servers: &Servers) -> std::fmt::Result {
     if let Some(url) = &servers.redis {
         writeln!(text, "    export REDIS_URL={url}")?;
     }
+    if let Some(key) = &servers.token_key {
+        writeln!(
+            text,
+            "    export MANIFOLD_TOKEN_KEY={key}  # random, of this start: it signs sessions"
+        )?;
+    }
     writeln!(
         text,
         "    cargo run -p example-app -- --listen 127.0.0.1:0\n"

@@ -6,6 +6,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::{Json, Router, middleware};
 use diesel_manifold::Manifold;
+use diesel_manifold::tower::SessionLayer;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +24,8 @@ mod input;
 mod posts;
 mod problem;
 mod route_header;
+
+pub use route_header::{REASON, ROUTE};
 
 /// The largest body of a request, in bytes; 500 songs with the longest titles fit in.
 const LARGEST_BODY: usize = 1 << 20;
@@ -66,11 +69,14 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health))
 }
 
-/// The API and its description.
-pub fn router(app: App) -> Router {
+/// The API and its description; with `sessions`, each client has one, and no handler knows about it.
+pub fn router(app: App, sessions: Option<SessionLayer>) -> Router {
     let (api, document) = api().split_for_parts();
-    api.with_state(Arc::new(app))
-        .merge(docs::pages(document))
+    let mut api = api.with_state(Arc::new(app));
+    if let Some(sessions) = sessions {
+        api = api.layer(sessions);
+    }
+    api.merge(docs::pages(document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

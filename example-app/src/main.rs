@@ -6,6 +6,7 @@
 //!   composed to one transaction by their `_on` twins.
 //! * `store/posts.rs` and `store/comments.rs`: a page of two queries on one replica, and a write that
 //!   invalidates another repository's answer.
+//! * `serve.rs` and `http.rs`: a session for each client, by one layer.
 //! * `http/route_header.rs`: who answered a call, observed from the outside.
 //! * `http/problem.rs`: the library's errors, as a client should see them.
 //! * `http/docs.rs`: the API's description, made of the same list as its router, and a page to try it.
@@ -14,6 +15,7 @@
 //! * `http/cluster.rs`: what the manifold knows about its servers.
 //! * `serve.rs`: a start and an end that lose nothing.
 //! * `https.rs`: the same over TLS.
+//! * `demo/stale_read.rs`: a read after a write, without a session and with one.
 //! * `load.rs`: all of it under load, with figures.
 //! * `cache.rs`: what is cached, by its readable names, and dropping it by hand.
 //! * `lag/ring.rs`: how to say in seconds how far a replica is behind, and `verify/judge.rs`: what must
@@ -33,6 +35,7 @@ use crate::args::{Args, Command};
 mod args;
 mod banner;
 mod cache;
+mod demo;
 mod http;
 mod https;
 mod lag;
@@ -69,6 +72,7 @@ async fn run(args: Args) -> Result<()> {
         Some(Command::Load(load)) => load::command(&load).await,
         Some(Command::Lag(args)) => lag::command(&args).await,
         Some(Command::Cache(command)) => cache::command(&command).await,
+        Some(Command::Demo(command)) => demo::command(&command).await,
         Some(Command::Verify(args)) => verify::command(&args).await,
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::serve::Listener;
+use diesel_manifold::tower::SessionLayer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -42,6 +43,8 @@ async fn run(
     mut stop: Stop,
 ) -> Result<()> {
     let manifold = servers.connect().await?;
+    // Before anything is prepared: without a key nobody would have a session.
+    let sessions = SessionLayer::new(&manifold)?;
     let ready = tokio::select! {
         prepared = setup::prepare(servers, &manifold) => prepared.map(|()| true),
         // What was begun is dropped, and with it rolled back.
@@ -49,7 +52,8 @@ async fn run(
     };
     let served = match ready {
         Ok(true) => {
-            let app = http::router(App::new(manifold.clone(), servers.redis.is_some()));
+            let app = App::new(manifold.clone(), servers.redis.is_some());
+            let app = http::router(app, Some(sessions));
             let mut address = listener.local_addr()?;
             // What is open to everybody is open to this machine, and this is an address to paste.
             if address.ip().is_unspecified() {

@@ -1,8 +1,10 @@
 //! The servers that we work with: those of the environment, else an embedded cluster.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use diesel_async::AsyncPgConnection;
-use diesel_manifold::{Builder, Manifold, Settings};
+use diesel_manifold::{Builder, Manifold, Settings, TokenKey};
 use manifold_compose::{Cluster, Node, Redis};
 
 /// The variables that name a database. One that is set means: no embedded cluster.
@@ -17,6 +19,8 @@ pub struct Servers {
     /// In the library's order: the first is its `replica-1`.
     pub replicas: Vec<String>,
     pub redis: Option<String>,
+    /// What signs the tokens of sessions, if we made it. That of the environment is the library's to read.
+    pub token_key: Option<String>,
     /// Ours to stop: dropping it does.
     cluster: Option<Cluster>,
 }
@@ -45,6 +49,7 @@ impl Servers {
             primary: cluster.primary().url(),
             replicas: cluster.replicas().iter().map(Node::url).collect(),
             redis: cluster.redis().map(Redis::url),
+            token_key: Some(random_key()?),
             cluster: Some(cluster),
         })
     }
@@ -56,7 +61,7 @@ impl Servers {
             return Ok(servers);
         }
         if servers.replicas.is_empty() {
-            bail!("no servers are configured; `make demo` prints the three lines to export");
+            bail!("no servers are configured; `make demo` prints the lines to export");
         }
         bail!("replicas are configured, and no primary: set DATABASE_PRIMARY_URL");
     }
@@ -89,6 +94,7 @@ impl Servers {
                 .filter(|url| !url.is_empty())
                 .collect(),
             redis: variable(REDIS),
+            token_key: None,
             cluster: None,
         }
     }
@@ -96,6 +102,15 @@ impl Servers {
     /// Whether we started them.
     pub const fn are_embedded(&self) -> bool {
         self.cluster.is_some()
+    }
+
+    /// Holds `replica-1` back: from now on it replays nothing. Only where the servers are ours.
+    pub fn hold_back(&self) -> Result<()> {
+        if let Some(cluster) = &self.cluster {
+            // It asks the server by a program of PostgreSQL, and waits for it.
+            tokio::task::block_in_place(|| cluster.replica(0).pause_replay())?;
+        }
+        Ok(())
     }
 
     /// The manifold in front of them.
@@ -108,7 +123,10 @@ impl Servers {
         if !self.are_embedded() {
             return Ok(Builder::from_env()?.settings(settings).connect().await?);
         }
-        let builder = self.builder(self.replicas.iter().map(String::as_str));
+        let mut builder = self.builder(self.replicas.iter().map(String::as_str));
+        if let Some(key) = &self.token_key {
+            builder = builder.token_key(TokenKey::from_base64(key)?);
+        }
         Ok(builder.settings(settings).connect().await?)
     }
 
@@ -121,6 +139,15 @@ impl Servers {
             None => builder,
         }
     }
+}
+
+/// 32 bytes that nobody can guess, as `openssl rand -base64 32` makes them.
+fn random_key() -> Result<String> {
+    let mut secret = [0; 32];
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    let filled = random.fill(&mut secret);
+    filled.map_err(|_| anyhow!("this machine has no random numbers for a token key"))?;
+    Ok(BASE64_STANDARD.encode(secret))
 }
 
 /// A connection of our own, past the library: for migrations, and for looking at a server itself.

@@ -64,15 +64,20 @@ impl Calls {
 
     /// What a hit must include.
     pub fn hit_need(&self, caller: &Caller, policy: Policy) -> HitNeed {
+        let mut none = false;
         let undeclared = match policy.consistency {
             Consistency::Session => match self.memory_of(caller) {
-                Some(memory) => memory.cached(),
+                Some(memory) => {
+                    none = memory.has_lost();
+                    memory.cached()
+                }
                 None => self.process_cached(),
             },
             Consistency::Strong | Consistency::Eventual => None,
         };
         let mut need = HitNeed {
             undeclared,
+            none,
             ..HitNeed::default()
         };
         if let Some(bound) = policy.max_staleness {
@@ -80,7 +85,7 @@ impl Calls {
                 .pools
                 .survey()
                 .required(self.pools.now().earlier(bound));
-            need.none = need.recent.is_none();
+            need.none |= need.recent.is_none();
         }
         need
     }

@@ -8,6 +8,8 @@ use futures_util::stream::FuturesUnordered;
 use crate::calls::Calls;
 use crate::rules::proof;
 use crate::terms::error::{Error, Result};
+#[cfg(feature = "tower")]
+use crate::terms::floors::Floors;
 use crate::terms::memory::Memory;
 use crate::terms::position::Position;
 use crate::terms::sighting::{Kept, PRIMARY};
@@ -37,7 +39,7 @@ impl Calls {
     /// The token of a session: what it has been shown is bounded by a position first, for another
     /// process knows nothing of the nodes of this one.
     pub async fn seal(&self, memory: &Memory) -> Result<String> {
-        let keys = self.tokens.keys()?;
+        self.tokens.keys()?;
         for kept in memory.remembered().kept {
             let reach = tokio::time::timeout(self.pools.reading().deadline, self.reach(&kept));
             let Ok(reach) = reach.await else {
@@ -45,6 +47,12 @@ impl Calls {
             };
             memory.resolved(&kept, reach);
         }
+        self.seal_known(memory)
+    }
+
+    /// The same without what no position bounds yet.
+    pub fn seal_known(&self, memory: &Memory) -> Result<String> {
+        let keys = self.tokens.keys()?;
         Ok(keys.seal(self.tokens.system, &memory.floors()))
     }
 
@@ -55,17 +63,26 @@ impl Calls {
         Ok(())
     }
 
-    /// From now on the session includes everything that was acknowledged before now: the primary answers
-    /// until it has been asked where it is.
+    /// From now on the session includes everything that was acknowledged before now: the primary answers,
+    /// and nothing that is cached, until it has been asked where it is.
     pub fn require_now(&self, memory: &Memory) {
-        let now = self.pools.survey().ticks.next();
-        let everything = Kept {
-            node: PRIMARY,
-            door: None,
-            began: now,
-            ended: now,
+        memory.lost(self.pools.survey().ticks.next());
+    }
+
+    /// The session is bound as calls without one are: by this process's own writes.
+    #[cfg(feature = "tower")]
+    pub fn require_own(&self, memory: &Memory) {
+        let own = self.process.floors();
+        // As seen, not as written: the author of a write that is lost is somebody else.
+        let floors = Floors {
+            seen: own.position(),
+            cached: own.cached,
+            ..Floors::default()
         };
-        memory.loaded(everything, &[]);
+        memory.merge(&floors, self.epoch);
+        for kept in self.process.remembered().kept {
+            memory.loaded(kept, &[]);
+        }
     }
 
     /// A position that bounds what `kept`'s node has shown: its own, or where the primary inserts by

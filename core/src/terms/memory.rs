@@ -20,6 +20,9 @@ struct State {
     kept: Vec<Kept>,
     /// The replica that answered last.
     home: Option<usize>,
+    /// Stands among `kept` for a floor that got lost. Until it is resolved nobody can say which cached
+    /// answers are fresh enough.
+    lost: Option<Kept>,
     /// Counts what changed, so that who hands the token out knows whether it is news.
     changes: u64,
 }
@@ -56,6 +59,25 @@ impl Memory {
         self.state().floors.cached
     }
 
+    /// A floor of this session got lost by `now`: everything acknowledged before it must be included.
+    pub fn lost(&self, now: Tick) {
+        let everything = Kept {
+            node: PRIMARY,
+            door: None,
+            began: now,
+            ended: now,
+        };
+        let mut state = self.state();
+        state.changes += 1;
+        let standing = state.keep(everything, &[]);
+        state.lost = Some(standing);
+    }
+
+    /// Whether nobody can say yet which cached answers are fresh enough.
+    pub fn has_lost(&self) -> bool {
+        self.state().lost.is_some()
+    }
+
     /// A load was answered by the node of `kept`; it showed at least what the loads of `included` had
     /// shown.
     pub fn loaded(&self, kept: Kept, included: &[Kept]) {
@@ -64,21 +86,14 @@ impl Memory {
         if kept.node != PRIMARY {
             state.home = Some(kept.node);
         }
-        state.kept.retain(|known| !included.contains(known));
-        match state.kept.iter_mut().find(|known| known.is_at(&kept)) {
-            // Two at once: what both showed lies between the first's beginning and the last's end.
-            Some(known) => {
-                known.began = known.began.min(kept.began);
-                known.ended = known.ended.max(kept.ended);
-            }
-            None => state.kept.push(kept),
-        }
+        state.keep(kept, included);
     }
 
     /// Everything that `kept`'s node has shown this session lies before `reach`.
     pub fn resolved(&self, kept: &Kept, reach: Position) {
         let mut state = self.state();
         state.floors.saw(reach);
+        state.find(reach, |lost| lost == kept);
         state.kept.retain(|known| known != kept);
     }
 
@@ -89,6 +104,7 @@ impl Memory {
         state.changes += 1;
         state.floors.wrote(written);
         state.floors.saw(written.after);
+        state.find(written.after, |lost| lost.ended < asked);
         state.kept.retain(|known| known.ended >= asked);
     }
 
@@ -98,6 +114,7 @@ impl Memory {
         let mut state = self.state();
         state.changes += 1;
         state.floors.saw(position);
+        state.find(position, |lost| lost.ended < asked);
         state.kept.retain(|known| known.ended >= asked);
     }
 
@@ -125,6 +142,40 @@ impl Memory {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Keeps a load in the place of those that it includes: alone, or as one with another of its node.
+    fn keep(&mut self, kept: Kept, included: &[Kept]) -> Kept {
+        self.kept.retain(|known| !included.contains(known));
+        let is_lost = |known: &Kept| self.lost.as_ref() == Some(known);
+        let mut stands = included.iter().any(is_lost);
+        let whole = match self.kept.iter_mut().find(|known| known.is_at(&kept)) {
+            // Two at once: what both showed lies between the first's beginning and the last's end.
+            Some(known) => {
+                stands |= is_lost(known);
+                known.began = known.began.min(kept.began);
+                known.ended = known.ended.max(kept.ended);
+                known.clone()
+            }
+            None => {
+                self.kept.push(kept.clone());
+                kept
+            }
+        };
+        if stands {
+            self.lost = Some(whole.clone());
+        }
+        whole
+    }
+
+    /// `position` includes what got lost, if that is what `includes` says: so must a hit.
+    fn find(&mut self, position: Position, includes: impl Fn(&Kept) -> bool) {
+        if self.lost.as_ref().is_some_and(includes) {
+            self.lost = None;
+            self.floors.raise_cached(position);
+        }
     }
 }
 
@@ -194,5 +245,50 @@ mod tests {
         memory.wrote(written, Tick(30));
         assert_eq!(kept(&memory), [load(2, 2, 28, 40)]);
         assert_eq!(memory.remembered().floor, Some(Position::new(1, 200)));
+    }
+
+    #[test]
+    fn a_lost_floor_lets_no_hit_be_older_than_the_first_position_that_includes_it() {
+        let at = |lsn| Position::new(1, lsn);
+        let written = Written {
+            before: at(90),
+            after: at(100),
+        };
+        // What it stands for is passed on to a load that includes it, and to one beside it.
+        let later = load(1, 1, 20, 30);
+        let ways: [&dyn Fn(&Memory); 5] = [
+            &|memory| memory.resolved(&kept(memory)[0], at(100)),
+            &|memory| memory.wrote(written, Tick(11)),
+            &|memory| memory.saw(at(100), Tick(11)),
+            &|memory| {
+                memory.loaded(later.clone(), &kept(memory));
+                memory.resolved(&later, at(100));
+            },
+            &|memory| {
+                memory.loaded(load(PRIMARY, 0, 5, 40), &[]);
+                memory.resolved(&load(PRIMARY, 0, 5, 40), at(100));
+            },
+        ];
+        for (at_way, way) in ways.iter().enumerate() {
+            let memory = Memory::default();
+            memory.lost(Tick(10));
+            // Neither a position asked for before, nor another node's, includes it.
+            memory.saw(at(50), Tick(10));
+            memory.loaded(load(2, 2, 8, 12), &[]);
+            memory.resolved(&load(2, 2, 8, 12), at(60));
+            assert_eq!((memory.has_lost(), memory.cached()), (true, None));
+            way(&memory);
+            let found = (memory.has_lost(), memory.cached());
+            assert_eq!(found, (false, Some(at(100))), "way {at_way}");
+            assert_eq!(kept(&memory), []);
+        }
+    }
+
+    #[test]
+    fn a_session_that_lost_nothing_may_be_served_what_is_cached() {
+        let memory = Memory::default();
+        memory.loaded(load(1, 1, 10, 20), &[]);
+        memory.resolved(&load(1, 1, 10, 20), Position::new(1, 100));
+        assert_eq!((memory.has_lost(), memory.cached()), (false, None));
     }
 }

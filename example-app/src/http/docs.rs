@@ -28,7 +28,10 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
     info(
         title = "Albums over HTTP",
         description = "The example of diesel-manifold: reads come from replicas and through a cache, \
-                       and the header `x-manifold-route` says from where.",
+                       and the headers `x-manifold-route` and `x-manifold-reason` say from where, and why. \
+                       Cookies (`manifold-session`, `manifold-session-seen`) carry each client's session: \
+                       it is shown what it wrote, and its reads of the database never go back, whichever \
+                       instance answers. Without them it is shown what this instance wrote.",
     ),
     tags(
         (name = "albums", description = "Albums with their artist and songs"),
@@ -41,7 +44,7 @@ pub struct Base;
 
 /// `/openapi.json` and the page.
 pub fn pages(mut document: Document) -> Router {
-    describe_route_header(&mut document);
+    describe_route_headers(&mut document);
     let config = Config::default()
         // A badge that an online service would draw.
         .validator_url("none")
@@ -64,13 +67,13 @@ async fn with_policy(mut response: Response) -> Response {
     response
 }
 
-/// No handler sets the header, so no handler describes it: where the database is asked, it is there
-/// once a call ran.
-fn describe_route_header(document: &mut Document) {
-    let header = HeaderBuilder::new()
-        .schema(Some(route_header::schema()))
-        .description(Some("Who answered the request's last call"))
-        .build();
+/// No handler sets the headers, so no handler describes them: where the database is asked, they are
+/// there once a call ran.
+fn describe_route_headers(document: &mut Document) {
+    let headers = route_header::described().map(|(name, schema, description)| {
+        let header = HeaderBuilder::new().schema(Some(schema));
+        (name, header.description(Some(description)).build())
+    });
     let paths = document.paths.paths.values_mut();
     let operations = paths.flat_map(|path| {
         [
@@ -89,9 +92,10 @@ fn describe_route_header(document: &mut Document) {
         }
         for (status, answer) in answers {
             if let (true, RefOr::T(answer)) = (status.starts_with('2') || status == "404", answer) {
-                answer
-                    .headers
-                    .insert(route_header::HEADER.to_string(), header.clone().into());
+                for (name, header) in &headers {
+                    let header = header.clone().into();
+                    answer.headers.insert(name.to_string(), header);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{Answer, App, environment};
+use crate::app::{Answer, App, environment, eventually};
 
 /// Method, path, body; the status, and what is said.
 type Case<'a> = (&'a str, &'a str, Option<&'a str>, u16, &'a str);
@@ -111,6 +111,11 @@ fn without_its_database_the_api_asks_for_patience_and_says_nothing_else() {
         .unwrap();
     let app = App::start_on(&environment(&cluster));
     assert_eq!(app.get("/api/album/7").route.as_deref(), Some("primary"));
+    // The sample data came without a word about cached answers, so one counts from the next poll of the
+    // primary's position on.
+    eventually("it is cached", || {
+        (app.get("/api/album/7").route.as_deref() == Some("l1")).then_some(())
+    });
     cluster.primary().kill().unwrap();
     let requests = [
         app.get("/api/album/5"),

@@ -1,8 +1,10 @@
 //! A running example, and a client for it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,13 +18,14 @@ use ureq::tls::TlsConfig;
 /// For everything that takes milliseconds, on a machine that is busy with other things.
 pub const LIMIT: Duration = Duration::from_secs(30);
 /// What the example reads; nothing of the developer's own gets in.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "DATABASE_PRIMARY_URL",
     "DATABASE_URL",
     "DATABASE_REPLICA_URLS",
     "DATABASE_REPLICA_URL",
     "REDIS_URL",
     "MANIFOLD_NAMESPACE",
+    "MANIFOLD_TOKEN_KEY",
     "PORT",
 ];
 
@@ -37,6 +40,8 @@ pub struct App {
     pub address: String,
     /// The environment with which another instance works on the same servers.
     pub servers: Vec<(String, String)>,
+    /// The client's, by their names: it has a session, as a browser would.
+    cookies: Mutex<BTreeMap<String, String>>,
 }
 
 /// The answer to a request.
@@ -70,7 +75,11 @@ impl App {
     /// Sends a request; a body goes as JSON, whatever it is.
     pub fn ask(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
         let url = format!("{}{path}", self.url);
-        let request = Request::builder().method(method).uri(url);
+        let mut request = Request::builder().method(method).uri(url);
+        let cookies = self.cookies.lock().unwrap().clone();
+        for (name, value) in cookies {
+            request = request.header("cookie", format!("{name}={value}"));
+        }
         let answer = match body {
             Some(body) => {
                 let request = request.header("content-type", "application/json");
@@ -79,6 +88,12 @@ impl App {
             None => self.agent.run(request.body(()).unwrap()),
         };
         let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        for line in answer.headers().get_all("set-cookie") {
+            let pair = line.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            let mut cookies = self.cookies.lock().unwrap();
+            cookies.insert(name.to_owned(), value.to_owned());
+        }
         let header = |name: &str| Some(answer.headers().get(name)?.to_str().unwrap().to_owned());
         let (route, content_type) = (header("x-manifold-route"), header("content-type"));
         let (retry_after, location) = (header("retry-after"), header("location"));
@@ -229,6 +244,8 @@ impl Starting {
                 .strip_prefix("export ")
                 .and_then(|said| said.split_once('='))
             {
+                // Behind the key stands what it is.
+                let value = value.split_whitespace().next().unwrap_or_default();
                 self.servers.push((name.to_owned(), value.to_owned()));
             } else if line == "try:" {
                 break;
@@ -247,6 +264,7 @@ impl Starting {
             stderr: Some(self.stderr),
             agent: config.build().into(),
             servers: self.servers,
+            cookies: Mutex::default(),
         }
     }
 
@@ -266,6 +284,10 @@ pub fn environment(cluster: &Cluster) -> Vec<(String, String)> {
         ("DATABASE_PRIMARY_URL", cluster.primary().url()),
         ("DATABASE_REPLICA_URLS", replicas.join(", ")),
         ("REDIS_URL", redis.unwrap_or_default()),
+        (
+            "MANIFOLD_TOKEN_KEY",
+            "QSBrZXkgdGhhdCBpcyBrbm93biB0byBldmVyeWJvZHkhISE=".to_owned(),
+        ),
     ];
     variables
         .map(|(name, value)| (name.to_owned(), value))
