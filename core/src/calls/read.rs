@@ -28,8 +28,8 @@ pub struct Loaded<T> {
     pub output: T,
     /// Where it came from, if a node answered.
     pub origin: Option<Origin>,
-    /// Whether no query of it was cut short by its connection, by a conflict or by the body: an `Ok`
-    /// made up from such a query's error is nothing to keep.
+    /// Whether no query of it was cut short by its connection, by a conflict, by the body or by a node that
+    /// is behind: an `Ok` made up from such a query's error is nothing to keep.
     pub whole: bool,
 }
 
@@ -78,8 +78,9 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or(call.policy);
         let need = self.need(policy, memory.as_deref(), wanted);
+        let heeded = self.heeded(policy, memory.as_deref());
+        let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
-        let mut tour = self.pools.tour(need, memory);
         let mut attempts = 0;
         loop {
             let Stop { lease, known } = match tour.next().await {
@@ -88,7 +89,8 @@ impl Calls {
             };
             let node = lease.node().id;
             // The arguments once more, while there is somebody else to ask.
-            let goes_on = tour.goes_on(node) || matches!(known, Known::Ask);
+            let may_be_behind = matches!(known, Known::Ask) && node != PRIMARY;
+            let goes_on = tour.goes_on(node) || may_be_behind;
             let spare = if goes_on && attempts + 1 < call.attempts {
                 body.again()
             } else {
@@ -96,7 +98,7 @@ impl Calls {
             };
             // A body that may not run again sees no node of which it is not known that it is fresh.
             let confirmed = match known {
-                Known::Ask if spare.is_none() => confirm(&mut tour, lease).await,
+                Known::Ask if may_be_behind && spare.is_none() => confirm(&mut tour, lease).await,
                 known => Some((lease, known)),
             };
             let Some((mut lease, known)) = confirmed else {
@@ -121,7 +123,11 @@ impl Calls {
                 _ => {}
             }
             if let Some(memory) = memory {
-                memory.loaded(run.kept(&lease), tour.included());
+                // A connection that broke may have been dead before: that its node still showed what
+                // the session had seen there is not proven.
+                let broken = run.left == Left::Broken;
+                let included = if broken { &[] } else { tour.included() };
+                memory.loaded(run.kept(&lease), included);
             }
             let route = self.route(call.name, &tour, &lease, run.sighting.as_deref(), attempts);
             let bounds = Bounds {
@@ -134,7 +140,7 @@ impl Calls {
             return Loaded {
                 output: run.output,
                 origin: Some(Origin { source, bounds }),
-                whole: run.left == Left::Sound,
+                whole: run.whole,
             };
         }
     }
@@ -158,12 +164,14 @@ impl Calls {
         } else {
             None
         };
+        let left = lease.settle().await;
         Run {
             output,
             sighting,
             behind,
             reach,
-            left: lease.settle().await,
+            whole: left == Left::Sound && !lease.notes().has_refused(),
+            left,
             began,
             ended,
         }
@@ -211,6 +219,7 @@ struct Run<T> {
     /// The node was asked, and is behind: nobody gets to see what it answered.
     behind: bool,
     reach: Option<Position>,
+    whole: bool,
     left: Left,
     began: Tick,
     ended: Tick,
@@ -260,8 +269,9 @@ async fn run<B: ReadBody>(
             let is_primary = lease.node().id == PRIMARY;
             let deciding = async {
                 let sighting = question.await;
-                let met = |seen: &Arc<Sighting>| is_primary || tour.is_met_by(seen);
-                notes.decide(sighting.as_ref().is_some_and(met));
+                let met = |seen: &Arc<Sighting>| tour.is_met_by(seen);
+                // The primary is asked for the stamp only; without one its answer is fresh, too.
+                notes.decide(is_primary || sighting.as_ref().is_some_and(met));
                 sighting
             };
             let mut conn = ReadConn::new(lease.wire());
