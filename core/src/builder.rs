@@ -1,6 +1,7 @@
 //! URLs and settings in, a running manifold out.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::calls::Calls;
@@ -17,6 +18,11 @@ use crate::terms::trap::Trapped;
 
 /// More ends of writes than any process has under way.
 const MOST_ENDINGS: usize = 1 << 20;
+/// As many as a semaphore can count.
+const MOST_WAITING: usize = tokio::sync::Semaphore::MAX_PERMITS;
+/// A poll without a pause would ask without end; one above an hour proves nothing to anybody.
+const SHORTEST_POLL: Duration = Duration::from_millis(1);
+const LONGEST_POLL: Duration = Duration::from_secs(3600);
 const TOKEN_KEY: &str = "MANIFOLD_TOKEN_KEY";
 
 /// Configures a [`Manifold`].
@@ -245,7 +251,7 @@ impl Builder {
 }
 
 /// Looks after the pools at each tick, and at once when a node is suspected.
-async fn upkeep(calls: Weak<Calls>, every: std::time::Duration) {
+async fn upkeep(calls: Weak<Calls>, every: Duration) {
     loop {
         let Some(calls) = calls.upgrade().filter(|calls| !calls.is_closing()) else {
             return;
@@ -263,6 +269,25 @@ fn check(settings: &Settings) -> Result<()> {
         return Err(Error::configuration(
             format!("`write.max_endings` is {endings}"),
             format!("set it from 1 to {MOST_ENDINGS}: each write needs one"),
+        ));
+    }
+    let read = &settings.read;
+    if !(SHORTEST_POLL..=LONGEST_POLL).contains(&read.poll) {
+        return Err(Error::configuration(
+            format!("`read.poll` is {:?}", read.poll),
+            format!("set it from {SHORTEST_POLL:?} to {LONGEST_POLL:?}"),
+        ));
+    }
+    if read.poll_timeout < SHORTEST_POLL {
+        return Err(Error::configuration(
+            format!("`read.poll_timeout` is {:?}", read.poll_timeout),
+            format!("set it to {SHORTEST_POLL:?} or more: no server answers sooner"),
+        ));
+    }
+    if read.max_waiting > MOST_WAITING {
+        return Err(Error::configuration(
+            format!("`read.max_waiting` is {}", read.max_waiting),
+            format!("set it to {MOST_WAITING} or less"),
         ));
     }
     Ok(())

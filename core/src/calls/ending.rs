@@ -83,21 +83,25 @@ impl Calls {
         match lease.commit().await {
             Ok(committed) => {
                 lease.give_back();
-                self.note_committed(&author, &committed);
+                self.note_committed(&author, &committed).await;
                 let after = committed.written.map(|written| written.after);
                 self.deliver(&author, keys, after).await;
                 Ok(())
             }
             Err(NotCommitted::RolledBack(error)) => {
                 lease.give_back();
+                self.note_shown(&author);
                 Err(conflict_or_failure(error))
             }
             // What such a body did to its connection is not for the next one to find: in both cases
             // the lease's end closes it.
-            Err(NotCommitted::AbortedByBody) => Err(Ended::Failed(Error::aborted_by_body(name))),
+            Err(NotCommitted::AbortedByBody) => {
+                self.note_shown(&author);
+                Err(Ended::Failed(Error::aborted_by_body(name)))
+            }
             Err(NotCommitted::EndedByBody) => {
                 let asked = self.pools.survey().ticks.next();
-                self.note_unplaced(&author, asked);
+                self.note_unplaced(&author, asked, None).await;
                 self.deliver(&author, keys, None).await;
                 Err(Ended::Failed(Error::ended_by_body(name)))
             }
@@ -114,7 +118,7 @@ impl Calls {
                 };
                 tracing::warn!(call = %name, ?fate, error = %source, "connection lost during COMMIT");
                 if fate != Fate::RolledBack {
-                    self.note_unplaced(&author, asked);
+                    self.note_unplaced(&author, asked, position).await;
                     self.deliver(&author, keys, position).await;
                 }
                 drop(refusal);
@@ -219,6 +223,7 @@ impl Calls {
             permit: Some(self.permit().await),
             calls: Arc::clone(self),
             author,
+            began: false,
             before: None,
             invalidations: Invalidations::with_limit(self.settings.max_invalidations),
         }
@@ -250,6 +255,8 @@ pub struct Unfinished {
     permit: Option<OwnedSemaphorePermit>,
     calls: Arc<Calls>,
     author: Author,
+    /// Whether any of its statements may have run.
+    began: bool,
     /// Where the primary was before the body.
     before: Option<Position>,
     invalidations: Invalidations,
@@ -264,6 +271,8 @@ impl Unfinished {
     /// The body begins on this connection.
     pub async fn begin(&mut self, lease: &mut Lease) {
         self.before = lease.position().await;
+        // On a connection that is known to be dead the body can do nothing.
+        self.began = self.before.is_some() || !lease.is_broken();
     }
 
     /// The body has come to its end.
@@ -281,7 +290,9 @@ impl Unfinished {
                 let written = Written { before, after };
                 self.calls.note_written(&self.author, written, asked);
             }
-            None => self.calls.note_unplaced(&self.author, asked),
+            // The task below finds out where it is.
+            None if self.began => self.calls.pin_unplaced(&self.author, asked),
+            None => {}
         }
         let over = self.invalidations.is_over();
         if let Some(task) = self.hand_on(after) {
@@ -298,7 +309,8 @@ impl Unfinished {
     fn hand_on(&mut self, position: Option<Position>) -> Option<JoinHandle<()>> {
         let permit = self.permit.take()?;
         let keys = std::mem::take(&mut self.invalidations).into_keys();
-        if keys.is_empty() {
+        let unplaced = position.is_none() && self.began && !self.author.declared;
+        if keys.is_empty() && !unplaced {
             return None;
         }
         let Ok(runtime) = Handle::try_current() else {
@@ -308,6 +320,9 @@ impl Unfinished {
         let (calls, author) = (Arc::clone(&self.calls), self.author.clone());
         // Spawned so that it outlives the caller; bounded by the permits.
         Some(runtime.spawn(async move {
+            if unplaced {
+                calls.place_undeclared(&author, None).await;
+            }
             calls.deliver(&author, keys, position).await;
             drop(permit);
         }))
@@ -316,10 +331,10 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.permit.is_some() {
+        if self.permit.is_some() && self.began {
             // Dropped half way: some of its statements may be committed.
             let asked = self.calls.pools.survey().ticks.next();
-            self.calls.note_unplaced(&self.author, asked);
+            self.calls.pin_unplaced(&self.author, asked);
             self.hand_on(None);
         }
     }

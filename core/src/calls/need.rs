@@ -62,6 +62,13 @@ impl Calls {
         need
     }
 
+    /// The memory that `Self::need` asked: the session's, else the process's. What is found out about its
+    /// nodes is noted there.
+    pub fn heeded<'m>(&'m self, policy: Policy, memory: Option<&'m Memory>) -> Option<&'m Memory> {
+        let heeds = policy.consistency == Consistency::Session;
+        heeds.then(|| memory.unwrap_or(&self.process))
+    }
+
     /// What a hit must include.
     pub fn hit_need(&self, caller: &Caller, policy: Policy) -> HitNeed {
         let mut none = false;

@@ -17,6 +17,7 @@ use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
 use crate::terms::clock::Moment;
 use crate::terms::error::Error;
+use crate::terms::memory::Memory;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
 use crate::terms::route::{Role, Route, Source};
@@ -29,8 +30,8 @@ pub struct Loaded<T> {
     pub output: T,
     /// Where it came from, if a node answered.
     pub origin: Option<Origin>,
-    /// Whether no query of it was cut short by its connection, by a conflict or by the body: an `Ok`
-    /// made up from such a query's error is nothing to keep.
+    /// Whether no query of it was cut short by its connection, by a conflict, by the body or by a node that
+    /// is behind: an `Ok` made up from such a query's error is nothing to keep.
     pub whole: bool,
 }
 
@@ -79,8 +80,9 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or(call.policy);
         let need = self.need(policy, memory.as_deref(), wanted);
+        let heeded = self.heeded(policy, memory.as_deref());
+        let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
-        let mut tour = self.pools.tour(need, memory);
         let mut attempts = 0;
         loop {
             let Stop { lease, known } = match tour.next().await {
@@ -89,7 +91,8 @@ impl Calls {
             };
             let node = lease.node().id;
             // The arguments once more, while there is somebody else to ask.
-            let goes_on = tour.goes_on(node) || matches!(known, Known::Ask);
+            let may_be_behind = matches!(known, Known::Ask) && node != PRIMARY;
+            let goes_on = tour.goes_on(node) || may_be_behind;
             let spare = if goes_on && attempts + 1 < call.attempts {
                 body.again()
             } else {
@@ -97,7 +100,7 @@ impl Calls {
             };
             // A body that may not run again sees no node of which it is not known that it is fresh.
             let confirmed = match known {
-                Known::Ask if spare.is_none() => confirm(&mut tour, lease).await,
+                Known::Ask if may_be_behind && spare.is_none() => confirm(&mut tour, lease).await,
                 known => Some((lease, known)),
             };
             let Some((mut lease, known)) = confirmed else {
@@ -122,12 +125,7 @@ impl Calls {
                 _ => {}
             }
             if let Some(memory) = memory {
-                match run.sighting.as_deref() {
-                    Some(seen) if tour.is_trapped(Trap::StampAsReach) => {
-                        memory.resolved(&run.kept(&lease), seen.stamp());
-                    }
-                    _ => memory.loaded(run.kept(&lease), tour.included()),
-                }
+                remember(memory, &tour, &lease, &run);
             }
             let sighting = run.sighting.as_deref();
             let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
@@ -141,7 +139,7 @@ impl Calls {
             return Loaded {
                 output: run.output,
                 origin: Some(Origin { source, bounds }),
-                whole: run.left == Left::Sound,
+                whole: run.whole,
             };
         }
     }
@@ -165,12 +163,14 @@ impl Calls {
         } else {
             None
         };
+        let left = lease.settle().await;
         Run {
             output,
             sighting,
             behind,
             reach,
-            left: lease.settle().await,
+            whole: left == Left::Sound && !lease.notes().has_refused(),
+            left,
             at,
             began,
             ended,
@@ -221,6 +221,7 @@ struct Run<T> {
     /// The node was asked, and is behind: nobody gets to see what it answered.
     behind: bool,
     reach: Option<Position>,
+    whole: bool,
     left: Left,
     /// When it began, by the clock and in the order of what the manifold did.
     at: Moment,
@@ -238,6 +239,20 @@ impl<T: Outcome> Run<T> {
     /// What the session must find again.
     fn kept(&self, lease: &Lease) -> Kept {
         kept(lease, self.began, self.ended)
+    }
+}
+
+/// Notes in the session's memory what it was shown.
+fn remember<T: Outcome>(memory: &Memory, tour: &Tour<'_>, lease: &Lease, run: &Run<T>) {
+    // A connection that broke may have been dead before: that its node still showed what the session
+    // had seen there is not proven.
+    let broken = run.left == Left::Broken;
+    let included = if broken { &[] } else { tour.included() };
+    match run.sighting.as_deref() {
+        Some(seen) if tour.is_trapped(Trap::StampAsReach) => {
+            memory.resolved(&run.kept(lease), seen.stamp());
+        }
+        _ => memory.loaded(run.kept(lease), included),
     }
 }
 
@@ -282,9 +297,10 @@ async fn run<B: ReadBody>(
             let node = lease.node().id;
             let deciding = async {
                 let sighting = question.await;
+                // The primary is asked for the stamp only; without one its answer is fresh, too.
                 let fresh = sighting
                     .as_ref()
-                    .is_some_and(|seen| tour.accepts(node, seen));
+                    .map_or(node == PRIMARY, |seen| tour.accepts(node, seen));
                 notes.decide(fresh);
                 sighting
             };

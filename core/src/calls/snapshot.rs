@@ -54,8 +54,9 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or_default();
         let need = self.need(policy, memory.as_deref(), Wanted::default());
+        let heeded = self.heeded(policy, memory.as_deref());
+        let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
-        let mut tour = self.pools.tour(need, memory);
         let (began, at) = (self.pools.survey().ticks.next(), self.pools.now());
         let (mut lease, sighting) = begin(&mut tour).await?;
         let notes = lease.notes();

@@ -57,7 +57,11 @@ impl Calls {
             let mut invalidations = Invalidations::with_limit(self.settings.max_invalidations);
             let output = self.run(&mut lease, &mut invalidations, body).await;
             let (conflict, output) = if output.answer().is_none() {
-                (roll_back(lease).await == Left::Conflict, output)
+                let left = roll_back(lease).await;
+                if left != Left::Broken {
+                    self.note_shown(&author);
+                }
+                (left == Left::Conflict, output)
             } else {
                 match self.end(author.clone(), lease, invalidations).await {
                     Ok(()) => (false, output),

@@ -43,7 +43,7 @@ impl Calls {
     }
 
     /// A write was committed: whoever reads after it returns must see it, so this comes first.
-    pub fn note_committed(&self, author: &Author, committed: &Committed) {
+    pub async fn note_committed(&self, author: &Author, committed: &Committed) {
         let Committed {
             changed,
             written,
@@ -51,14 +51,14 @@ impl Calls {
         } = *committed;
         match (changed, written) {
             (true, Some(written)) => self.note_written(author, written, asked),
-            (true, None) => self.note_unplaced(author, asked),
+            (true, None) => self.note_unplaced(author, asked, None).await,
             // It changed nothing, and has shown what lies before the second position.
             (false, Some(written)) => {
                 if let Some(memory) = &author.memory {
                     memory.saw(written.after, asked);
                 }
             }
-            (false, None) => {}
+            (false, None) => self.note_shown(author),
         }
     }
 
@@ -78,9 +78,51 @@ impl Calls {
         }
     }
 
+    /// The body of a write has shown what the primary had, though nothing came of it: what its session
+    /// loads next is no older.
+    pub fn note_shown(&self, author: &Author) {
+        if let Some(memory) = &author.memory {
+            let ended = self.pools.survey().ticks.next();
+            let shown = Kept {
+                node: PRIMARY,
+                door: None,
+                began: ended,
+                ended,
+            };
+            memory.loaded(shown, &[]);
+        }
+    }
+
     /// A write was acknowledged, and nobody could tell where it is: the primary answers until it has
-    /// been asked again.
-    pub fn note_unplaced(&self, author: &Author, asked: Tick) {
+    /// been asked again. `position` is behind it, if one was found out later.
+    pub async fn note_unplaced(&self, author: &Author, asked: Tick, position: Option<Position>) {
+        self.pin_unplaced(author, asked);
+        self.place_undeclared(author, position).await;
+    }
+
+    /// A write that nobody said the keys of makes every answer before `position` old; without one, where
+    /// the primary is now.
+    pub async fn place_undeclared(&self, author: &Author, position: Option<Position>) {
+        if author.declared || !author.floor {
+            return;
+        }
+        let position = match position {
+            None => self.pools.place().await,
+            known => known,
+        };
+        let Some(position) = position else {
+            // Nobody can be asked, so no hit in this process is believed any more.
+            self.cache.invalidate_all_near();
+            return;
+        };
+        for memory in self.memories(author) {
+            memory.raise_cached(position);
+        }
+        self.has_cached_floor.store(true, Ordering::SeqCst);
+    }
+
+    /// What cannot wait of [`Self::note_unplaced`].
+    pub fn pin_unplaced(&self, author: &Author, asked: Tick) {
         if !author.floor {
             return;
         }

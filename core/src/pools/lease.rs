@@ -157,6 +157,11 @@ impl Lease {
             .unwrap_or_else(|_| Err(diesel::result::Error::BrokenTransactionManager))
     }
 
+    /// Whether the connection is known to be dead.
+    pub fn is_broken(&mut self) -> bool {
+        self.raw().is_broken()
+    }
+
     /// Opens the transaction of a write.
     pub async fn begin(&mut self, sql: &str) -> QueryResult<()> {
         AnsiTransactionManager::begin_transaction_sql(self.raw(), sql).await

@@ -20,6 +20,8 @@ use crate::terms::route::Reason;
 use crate::terms::sighting::{Kept, PRIMARY, Sighting};
 use crate::terms::trap::Trap;
 
+mod fallback;
+
 /// What a read needs of the node that answers it.
 #[derive(Debug, Clone, Default)]
 pub struct Need {
@@ -129,9 +131,9 @@ impl Tour<'_> {
     }
 
     /// Whether what is read on this node, which was seen there, includes what the read needs. The primary
-    /// shows everything that was acknowledged, as long as it is one.
+    /// shows everything that was acknowledged.
     pub fn accepts(&self, node: usize, sighting: &Sighting) -> bool {
-        (node == PRIMARY && !sighting.standby) || self.is_met_by(sighting)
+        node == PRIMARY || self.is_met_by(sighting)
     }
 
     fn is_met_by(&self, sighting: &Sighting) -> bool {
@@ -320,79 +322,6 @@ impl Tour<'_> {
         match waiting.next().await {
             Some(node) => node,
             None => std::future::pending().await,
-        }
-    }
-
-    /// A connection to the primary; for a read that a replica may answer, too, whichever comes first.
-    async fn primary(&mut self) -> Result<Stop> {
-        let primary = &self.pools.nodes[PRIMARY];
-        if self.failed.contains(&PRIMARY) {
-            return Err(self.last.take().unwrap_or_else(Error::shut_down));
-        }
-        let insists = self
-            .need
-            .primary
-            .is_some_and(|reason| reason != Reason::Lagging);
-        if insists || self.candidates().is_empty() {
-            return match primary.lend(Session::Read).await {
-                Ok(loan) => Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
-                Err(unavailable) => Err(self.pools.error(unavailable)),
-            };
-        }
-        match primary.lend_free().await {
-            Ok(loan) => return Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
-            Err(Unavailable::Closed) => return Err(Error::shut_down()),
-            Err(Unavailable::Full(_)) => self.last = None,
-            Err(down) => self.passed_over(PRIMARY, down),
-        }
-        let settings = &self.pools.reading;
-        let Ok(_seat) = self.pools.waiting.try_acquire() else {
-            return Err(Error::overloaded(settings.max_waiting));
-        };
-        let began = self.pools.shared.clock.now();
-        // Boxed, for it is rare and large.
-        let racing = Box::pin(self.whichever_comes_first());
-        let racing = tokio::time::timeout(settings.deadline, racing).await;
-        self.waited += self.pools.shared.clock.now().since(began);
-        match racing {
-            Ok((lease, reason)) => {
-                self.reason = reason;
-                Ok(self.stop(lease))
-            }
-            // If the primary cannot be reached, that is what is wrong.
-            Err(_) => Err(self
-                .last
-                .take()
-                .unwrap_or_else(|| Error::lagging(self.waited))),
-        }
-    }
-
-    /// A connection to the primary, or to a replica that has caught up.
-    async fn whichever_comes_first(&self) -> (Lease, Reason) {
-        let primary = &self.pools.nodes[PRIMARY];
-        let on_the_primary = async {
-            while !self.failed.contains(&PRIMARY) {
-                match primary.lend(Session::Read).await {
-                    Ok(loan) => return Lease::new(loan, Arc::clone(primary)),
-                    Err(Unavailable::Full(_)) => {}
-                    Err(_) => break,
-                }
-            }
-            std::future::pending().await
-        };
-        let on_a_replica = async {
-            let node = self.fresh_replica(None).await;
-            if let Ok(loan) = node.lend(Session::Read).await {
-                let lease = Lease::new(loan, Arc::clone(node));
-                if self.keeps(&lease) {
-                    return lease;
-                }
-            }
-            std::future::pending().await
-        };
-        tokio::select! {
-            lease = on_the_primary => (lease, Reason::Lagging),
-            lease = on_a_replica => (lease, Reason::Waited),
         }
     }
 }

@@ -39,6 +39,7 @@ pub struct Notes {
     conflict: AtomicBool,
     connection: AtomicBool,
     unknown: AtomicBool,
+    refused: AtomicBool,
     gate: Mutex<Gate>,
 }
 
@@ -85,6 +86,11 @@ impl Notes {
     /// the server (57P01), so the connection has to be asked.
     pub fn has_unknown(&self) -> bool {
         self.unknown.load(Ordering::Relaxed)
+    }
+
+    /// A query's rows were held back from the body: its node, or that of a call around it, is behind.
+    pub fn has_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// The node was asked for its position: no row passes before the answer.
@@ -160,13 +166,20 @@ impl Query {
             return Poll::Ready(true);
         };
         if let Gate::Undecided(waiting) = &mut *scope.notes.gate() {
-            waiting.push(cx.waker().clone());
+            if !waiting.iter().any(|known| known.will_wake(cx.waker())) {
+                waiting.push(cx.waker().clone());
+            }
             return Poll::Pending;
         }
         // A call around this one may still wait for its own node's answer; what runs on that node's
         // connection comes behind it.
         let closed = |notes: &Notes| matches!(*notes.gate(), Gate::Closed);
-        Poll::Ready(!scope.all().any(closed))
+        let refused = scope.all().any(closed);
+        if refused {
+            // In each: an answer that any of these bodies makes up instead is nothing to keep.
+            (scope.all()).for_each(|notes| notes.refused.store(true, Ordering::Relaxed));
+        }
+        Poll::Ready(!refused)
     }
 
     /// Notes that the server has answered in full.
@@ -246,7 +259,9 @@ mod tests {
         outer.ask();
         assert_eq!(outer.around(gate(&inner)).await, Poll::Ready(true));
         outer.decide(false);
+        assert!(!inner.has_refused());
         assert_eq!(outer.around(gate(&inner)).await, Poll::Ready(false));
+        assert!(inner.has_refused() && outer.has_refused());
     }
 
     #[tokio::test]

@@ -99,9 +99,10 @@ impl Default for PoolSettings {
 pub struct ReadSettings {
     /// How often each node is asked for its position, in the background and on a connection of its
     /// own; up to 20 % sooner or later, so that not all processes ask at once. Default 100 ms. A read
-    /// that needs more than was last heard asks for itself.
+    /// that needs more than was last heard asks for itself. From 1 ms to 1 h; another is refused.
     pub poll: Duration,
-    /// How long one such question may take before the node's position counts as unknown. Default 1 s.
+    /// How long one such question may take before the node's position counts as unknown. Default 1 s; less
+    /// than 1 ms is refused.
     pub poll_timeout: Duration,
     /// How long a read waits for a replica that is behind, before it asks the primary. Default 25 ms.
     /// A method may say otherwise: `#[read(wait = "1s")]`.
