@@ -189,9 +189,12 @@ mod tests {
         Carrier::Header(HeaderName::from_static("x-s"))
     }
 
+    /// A line, and what is found in it.
+    type Case<'a> = (&'a [u8], &'a [(Place, &'a [u8])]);
+
     #[test]
     fn cookies_are_found_by_their_names_and_by_nothing_else() {
-        let table: &[(&[u8], &[(Place, &[u8])])] = &[
+        let table: &[Case<'_>] = &[
             (b"s=a", &[(Place::Written, b"a")]),
             (b"s-seen=a", &[(Place::Seen, b"a")]),
             (
@@ -237,7 +240,7 @@ mod tests {
     fn no_more_than_eight_are_looked_at_and_that_there_are_more_is_known() {
         for (carrier, name, one) in [(cookie(), "cookie", "s=a;"), (header(), "x-s", "a,")] {
             let enough = one.repeat(MOST);
-            let enough = headers(&[(name, enough[..enough.len() - 1].as_bytes())]);
+            let enough = headers(&[(name, &enough.as_bytes()[..enough.len() - 1])]);
             let found = carrier.find(&enough);
             assert_eq!((found.texts.len(), found.more), (MOST, None));
             let many = headers(&[(name, one.repeat(10_000).as_bytes())]);
