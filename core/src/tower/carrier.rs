@@ -189,10 +189,12 @@ mod tests {
         Carrier::Header(HeaderName::from_static("x-s"))
     }
 
+    /// A line, and what is found in it.
+    type Case<'a> = (&'a [u8], &'a [(Place, &'a [u8])]);
+
     #[test]
     fn cookies_are_found_by_their_names_and_by_nothing_else() {
-        type Line<'l> = (&'l [u8], &'l [(Place, &'l [u8])]);
-        let table: &[Line<'_>] = &[
+        let table: &[Case<'_>] = &[
             (b"s=a", &[(Place::Written, b"a")]),
             (b"s-seen=a", &[(Place::Seen, b"a")]),
             (

@@ -111,8 +111,9 @@ impl Client {
         };
         let (route, reason) = (said(ROUTE), said(REASON));
         let line = format!(
-            "  {}  {method:<4} {path:<27}  {route:<9}  {reason:<8}",
-            at.name
+            "  {}  {:<4} {path:<27}  {route:<9}  {reason:<8}",
+            at.name,
+            method.as_str()
         );
         let json = serde_json::from_str(&body)?;
         Ok(Answer { json, line, route })

@@ -41,9 +41,8 @@ async fn show(servers: &Servers) -> Result<()> {
     } else {
         "These servers are yours, so no replica is held back: what is stale here is their own lag."
     });
-    let shown = without_session(servers, &one, blog).await;
-    let shown = match shown {
-        Ok(()) => with_session(servers, [&one, &other], blog).await,
+    let shown = match without_session(servers, &one, blog).await {
+        Ok(last) => with_session(servers, [&one, &other], blog, last).await,
         Err(error) => Err(error),
     };
     one.shutdown().await;
@@ -51,7 +50,8 @@ async fn show(servers: &Servers) -> Result<()> {
     shown
 }
 
-async fn without_session(servers: &Servers, manifold: &Manifold, blog: i32) -> Result<()> {
+/// Gives the id of the last post.
+async fn without_session(servers: &Servers, manifold: &Manifold, blog: i32) -> Result<i64> {
     say("\nWithout a session, `consistency = eventual`:");
     let eventual = manifold.with(Consistency::Eventual);
     let instance = Instance {
@@ -67,7 +67,7 @@ async fn without_session(servers: &Servers, manifold: &Manifold, blog: i32) -> R
         // The other replica may lag by itself, for a moment; this is about the one that is held back.
         if !shown.found && (shown.route == "replica-1" || !servers.are_embedded()) {
             say("  The client has been told that its post is there, and does not see it.");
-            return Ok(());
+            return Ok(id);
         }
         last = id;
     }
@@ -75,10 +75,15 @@ async fn without_session(servers: &Servers, manifold: &Manifold, blog: i32) -> R
         bail!("the replica that is held back has answered none of {ROUNDS} reads");
     }
     say("  No read was stale: these replicas lag less than the next request takes to come.");
-    Ok(())
+    Ok(last)
 }
 
-async fn with_session(servers: &Servers, manifolds: [&Manifold; 2], blog: i32) -> Result<()> {
+async fn with_session(
+    servers: &Servers,
+    manifolds: [&Manifold; 2],
+    blog: i32,
+    mut last: i64,
+) -> Result<()> {
     say("\nWith a session in the client's cookies, through two instances:");
     let instance = |name, manifold: &Manifold| -> Result<Instance> {
         let app = App::new(manifold.clone(), servers.redis.is_some());
@@ -88,7 +93,6 @@ async fn with_session(servers: &Servers, manifolds: [&Manifold; 2], blog: i32) -
     let one = instance("instance 1", manifolds[0])?;
     let other = instance("instance 2", manifolds[1])?;
     let mut client = Client::default();
-    let mut last = 0;
     for round in 1..=ROUNDS_WITH_SESSION {
         let title = format!("post {round} of a session");
         let id = client.publish(&one, blog, &title).await?;
