@@ -108,10 +108,10 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "primary_is_fresher",
         trap: Trap::PrimaryIsFresher,
-        weights: &[(Kind::Write, 5), (Kind::SessionRead, 95)],
+        weights: &[(Kind::Write, 4), (Kind::SessionRead, 96)],
         hands: &[Hand {
             on: Target::Primary,
-            faults: &[SYNCHRONOUS_WAIT],
+            faults: &[SYNCHRONOUS_WAIT.lasting(300, 600)],
             rests: (50, 100),
         }],
         // Nothing but the mistake may move a session there.
