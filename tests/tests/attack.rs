@@ -123,7 +123,6 @@ async fn a_write_that_never_began_keeps_no_read_from_the_replicas() {
 }
 
 #[tokio::test]
-#[ignore = "open: what an unknown outcome asks of the whole process"]
 async fn a_commit_that_died_with_the_primary_keeps_no_other_callers_read_from_the_replicas() {
     let Some(world) = World::alone() else { return };
     let mut settings = settings();
@@ -191,7 +190,6 @@ async fn an_answer_made_up_because_the_node_of_the_call_around_is_behind_is_not_
 }
 
 #[tokio::test]
-#[ignore = "open: a body's own loads are noted when it ends"]
 async fn a_read_inside_a_snapshot_is_no_older_than_what_the_snapshot_has_shown() {
     let Some(world) = World::alone() else { return };
     let shop = world.shop().await;

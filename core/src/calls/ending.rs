@@ -117,8 +117,12 @@ impl Calls {
                     None => (Fate::Unknown, None),
                 };
                 tracing::warn!(call = %name, ?fate, error = %source, "connection lost during COMMIT");
-                if fate != Fate::RolledBack {
+                // What nobody acknowledged nobody was promised; a floor would keep this process's reads from
+                // the replicas until the primary is back.
+                if fate == Fate::Committed {
                     self.note_unplaced(&author, asked, position).await;
+                }
+                if fate != Fate::RolledBack {
                     self.deliver(&author, keys, position).await;
                 }
                 drop(refusal);

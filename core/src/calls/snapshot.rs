@@ -16,10 +16,12 @@ use crate::calls::telemetry;
 use crate::calls::transaction::SendClosure;
 use crate::pools::lease::{Lease, Left};
 use crate::pools::tour::{Known, Stop, Tour};
+use crate::pools::track::Ticks;
 use crate::query::conn::ReadConn;
 use crate::terms::call::Name;
 use crate::terms::error::{Error, Result};
-use crate::terms::sighting::Sighting;
+use crate::terms::memory::Memory;
+use crate::terms::sighting::{Kept, Sighting, Tick};
 
 /// Every snapshot goes by this name.
 const NAME: Name = Name::new("Manifold", "read_snapshot");
@@ -59,20 +61,46 @@ impl Calls {
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
         let (began, at) = (self.pools.survey().ticks.next(), self.pools.now());
         let (mut lease, sighting) = begin(&mut tour).await?;
+        // What the snapshot shows is shown while the body runs, so a call inside must know it already.
+        let showing = memory.map(|memory| {
+            let open = kept(&lease, began, Tick::NEVER);
+            Showing::begin(memory, open, &tour, &self.pools.survey().ticks)
+        });
         let notes = lease.notes();
         let output = notes.around(body(&mut ReadConn::new(lease.wire()))).await;
         if !notes.is_busy() {
             // If it fails the connection is broken, and `settle` says so.
             let _ = lease.roll_back().await;
         }
-        let ended = self.pools.survey().ticks.next();
+        drop(showing);
         lease.settle().await;
-        if let Some(memory) = memory {
-            memory.loaded(kept(&lease, began, ended), tour.included());
-        }
         let route = self.route(NAME, &tour, &lease, sighting.as_deref(), at, 1);
         telemetry::answered(route);
         output
+    }
+}
+
+/// A snapshot that a session is being shown. It ends with this, also if its body is dropped half way.
+struct Showing<'m> {
+    memory: &'m Memory,
+    open: Kept,
+    ticks: &'m Ticks,
+}
+
+impl<'m> Showing<'m> {
+    fn begin(memory: &'m Memory, open: Kept, tour: &Tour<'_>, ticks: &'m Ticks) -> Self {
+        memory.begins(open.clone(), tour.included());
+        Self {
+            memory,
+            open,
+            ticks,
+        }
+    }
+}
+
+impl Drop for Showing<'_> {
+    fn drop(&mut self) {
+        self.memory.ends(&self.open, self.ticks.next());
     }
 }
 

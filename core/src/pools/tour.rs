@@ -45,6 +45,7 @@ pub struct Tour<'p> {
     memory: Option<&'p Memory>,
     failed: Vec<usize>,
     progress: Progress,
+    settled: bool,
     dice: Dice,
     reason: Reason,
     waited: Duration,
@@ -78,6 +79,7 @@ impl Pools {
             memory,
             failed: Vec::new(),
             progress: Progress::Fresh,
+            settled: false,
             dice: Dice {
                 balance: self.balance,
                 turn: self.next_turn(),
@@ -99,6 +101,10 @@ impl Tour<'_> {
         loop {
             self.resolve();
             let candidates = self.candidates();
+            if self.may_settle(&candidates) {
+                self.settle().await;
+                continue;
+            }
             let (step, reason) = route::next(self.want(), &candidates, self.progress, self.dice);
             self.reason = match reason {
                 Reason::Balanced | Reason::NoReplica if !self.failed.is_empty() => Reason::Fallback,
@@ -188,26 +194,35 @@ impl Tour<'_> {
 
     /// Turns what nodes have shown the session into floors, where a position is known that bounds it.
     fn resolve(&mut self) {
-        let Self {
-            pools,
-            need,
-            memory,
-            ..
-        } = self;
-        need.remembered.kept.retain(|kept| {
-            let sighting = pools
-                .nodes
-                .get(kept.node)
-                .and_then(|node| node.track.sighting());
-            let Some(reach) = sighting.filter(|sighting| proof::bounds(sighting, kept)) else {
+        let mut kept = std::mem::take(&mut self.need.remembered.kept);
+        kept.retain(|kept| {
+            let Some(reach) = self.reach(kept) else {
                 return true;
             };
-            if let Some(memory) = memory {
+            if let Some(memory) = self.memory {
                 memory.resolved(kept, reach.position);
             }
-            need.floors.push(reach.position);
+            self.need.floors.push(reach.position);
             false
         });
+        self.need.remembered.kept = kept;
+    }
+
+    /// A position that bounds what `kept`'s node has shown: its own; or the primary's, if the node itself
+    /// can show no more.
+    fn reach(&self, kept: &Kept) -> Option<Arc<Sighting>> {
+        let of = |node: usize| self.pools.nodes.get(node)?.track.sighting();
+        let own = of(kept.node).filter(|seen| proof::bounds(seen, kept));
+        own.or_else(|| {
+            let ahead = of(PRIMARY).filter(|seen| proof::is_ahead_of(seen, kept));
+            ahead.filter(|_| self.is_gone(kept.node))
+        })
+    }
+
+    /// Whether the node cannot answer this read.
+    fn is_gone(&self, node: usize) -> bool {
+        let node_is_out = |node: &Arc<Node>| node.load().is_none();
+        self.failed.contains(&node) || self.pools.nodes.get(node).is_none_or(node_is_out)
     }
 
     fn want(&self) -> Want {

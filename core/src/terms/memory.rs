@@ -89,6 +89,26 @@ impl Memory {
         state.keep(kept, included);
     }
 
+    /// The node of `open` shows the session at least what the loads of `included` had shown, and has not
+    /// come to its end: its `ended` is [`Tick::NEVER`], which no position bounds.
+    pub fn begins(&self, open: Kept, included: &[Kept]) {
+        let mut state = self.state();
+        state.kept.retain(|known| !included.contains(known));
+        state.kept.push(open);
+    }
+
+    /// What began has ended. A load that included it has taken its place, if there was one.
+    pub fn ends(&self, open: &Kept, ended: Tick) {
+        let mut state = self.state();
+        state.changes += 1;
+        if open.node != PRIMARY {
+            state.home = Some(open.node);
+        }
+        if let Some(known) = state.kept.iter_mut().find(|known| *known == open) {
+            known.ended = ended;
+        }
+    }
+
     /// Everything that `kept`'s node has shown this session lies before `reach`.
     pub fn resolved(&self, kept: &Kept, reach: Position) {
         let mut state = self.state();

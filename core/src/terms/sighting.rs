@@ -15,6 +15,11 @@ pub const PRIMARY: usize = 0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Tick(pub u64);
 
+impl Tick {
+    /// Later than all others.
+    pub const NEVER: Self = Self(u64::MAX);
+}
+
 /// One run of a server, from its start, or its recovery from a crash, to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incarnation {

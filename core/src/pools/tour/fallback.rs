@@ -12,6 +12,7 @@ use crate::pools::lease::Lease;
 use crate::pools::node::Unavailable;
 use crate::pools::tour::{Stop, Tour};
 use crate::rules::proof;
+use crate::rules::route::{Candidate, Knowledge, Want};
 use crate::terms::error::{Error, Result};
 use crate::terms::route::Reason;
 use crate::terms::sighting::PRIMARY;
@@ -106,14 +107,47 @@ impl Tour<'_> {
         std::future::pending().await
     }
 
+    /// Whether a moment's wait may spare the primary: it would be asked only because nobody knows yet
+    /// what other nodes have shown the session, and a replica is probably fresh enough.
+    pub(super) fn may_settle(&self, candidates: &[Candidate]) -> bool {
+        let promising = |one: &Candidate| !matches!(one.knowledge, Knowledge::Behind { .. });
+        let unknown = match self.want() {
+            Want::Primary(reason) => reason == Reason::Kept,
+            Want::Kept(node) => self.is_gone(node),
+            Want::Any | Want::Fresh => false,
+        };
+        unknown && !self.settled && !self.need.wait.is_zero() && candidates.iter().any(promising)
+    }
+
+    /// Waits until it is known, for as long as the read would wait for a replica.
+    pub(super) async fn settle(&mut self) {
+        self.settled = true;
+        let (wait, began) = (self.need.wait, self.pools.shared.clock.now());
+        let settling = async {
+            while !self.need.remembered.kept.is_empty() {
+                self.one_more_bound().await;
+                self.resolve();
+            }
+        };
+        // What it does not come to know in time, the primary shows.
+        let _ = tokio::time::timeout(wait, settling).await;
+        self.waited += self.pools.shared.clock.now().since(began);
+    }
+
     /// Until a position is known that bounds what one more of the nodes has shown the session.
     async fn one_more_bound(&self) {
         let kept = self.need.remembered.kept.iter();
         let mut asking: FuturesUnordered<_> = kept
             .filter_map(|kept| {
-                let node = self.pools.nodes.get(kept.node)?;
+                let gone = self.is_gone(kept.node);
+                let node = self
+                    .pools
+                    .nodes
+                    .get(if gone { PRIMARY } else { kept.node })?;
                 Some(async move {
-                    let bounds = |seen: &_| proof::bounds(seen, kept);
+                    let bounds = |seen: &_| {
+                        proof::bounds(seen, kept) || (gone && proof::is_ahead_of(seen, kept))
+                    };
                     node.track.until(true, bounds).await;
                 })
             })
