@@ -93,6 +93,13 @@ impl Memory {
     /// come to its end: its `ended` is [`Tick::NEVER`], which no position bounds.
     pub fn begins(&self, open: Kept, included: &[Kept]) {
         let mut state = self.state();
+        if state
+            .lost
+            .as_ref()
+            .is_some_and(|lost| included.contains(lost))
+        {
+            state.lost = Some(open.clone());
+        }
         state.kept.retain(|known| !included.contains(known));
         state.kept.push(open);
     }
@@ -104,7 +111,8 @@ impl Memory {
         if open.node != PRIMARY {
             state.home = Some(open.node);
         }
-        if let Some(known) = state.kept.iter_mut().find(|known| *known == open) {
+        let State { kept, lost, .. } = &mut *state;
+        for known in kept.iter_mut().chain(lost).filter(|known| *known == open) {
             known.ended = ended;
         }
     }
@@ -171,7 +179,9 @@ impl State {
         self.kept.retain(|known| !included.contains(known));
         let is_lost = |known: &Kept| self.lost.as_ref() == Some(known);
         let mut stands = included.iter().any(is_lost);
-        let whole = match self.kept.iter_mut().find(|known| known.is_at(&kept)) {
+        // What has not come to its end is found again by what it is.
+        let is_one = |known: &&mut Kept| known.ended != Tick::NEVER && known.is_at(&kept);
+        let whole = match self.kept.iter_mut().find(is_one) {
             // Two at once: what both showed lies between the first's beginning and the last's end.
             Some(known) => {
                 stands |= is_lost(known);
@@ -239,6 +249,29 @@ mod tests {
             Some(2),
             "the primary is nobody's home"
         );
+    }
+
+    #[test]
+    fn what_is_being_shown_ends_whatever_came_meanwhile() {
+        let open = Kept {
+            ended: Tick::NEVER,
+            ..load(1, 1, 10, 0)
+        };
+        let memory = Memory::default();
+        memory.lost(Tick(5));
+        memory.begins(open.clone(), &kept(&memory));
+        assert!(memory.has_lost(), "nothing was found yet");
+        // It had begun before, so it knew nothing of it.
+        memory.loaded(load(1, 1, 9, 20), &[]);
+        memory.ends(&open, Tick(30));
+        assert_eq!(kept(&memory), [load(1, 1, 10, 30), load(1, 1, 9, 20)]);
+        memory.resolved(&load(1, 1, 10, 30), Position::new(1, 100));
+        assert!(!memory.has_lost());
+        // One that knew of it, and includes it.
+        memory.begins(open.clone(), &kept(&memory));
+        memory.loaded(load(1, 1, 40, 50), std::slice::from_ref(&open));
+        memory.ends(&open, Tick(60));
+        assert_eq!(kept(&memory), [load(1, 1, 40, 50)]);
     }
 
     #[test]
