@@ -15,7 +15,7 @@ mod certificates;
 #[path = "support/program.rs"]
 mod program;
 
-use app::{App, Starting};
+use app::{App, Starting, TOKEN_KEY};
 use certificates::Authority;
 use manifold_compose::{Cluster, Node, Tls};
 use program::run;
@@ -41,6 +41,7 @@ fn environment(cluster: &Cluster, parameters: &str) -> Environment {
         ("DATABASE_PRIMARY_URL", postgres(cluster.primary())),
         ("DATABASE_REPLICA_URLS", replicas.join(",")),
         ("REDIS_URL", format!("{redis}?{parameters}")),
+        ("MANIFOLD_TOKEN_KEY", TOKEN_KEY.to_owned()),
     ];
     variables
         .map(|(name, value)| (name.to_owned(), value))

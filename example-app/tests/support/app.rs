@@ -276,6 +276,9 @@ impl Starting {
     }
 }
 
+/// A key that is known to everybody.
+pub const TOKEN_KEY: &str = "QSBrZXkgdGhhdCBpcyBrbm93biB0byBldmVyeWJvZHkhISE=";
+
 /// What leads the example to these servers.
 pub fn environment(cluster: &Cluster) -> Vec<(String, String)> {
     let replicas: Vec<_> = cluster.replicas().iter().map(Node::url).collect();
@@ -284,10 +287,7 @@ pub fn environment(cluster: &Cluster) -> Vec<(String, String)> {
         ("DATABASE_PRIMARY_URL", cluster.primary().url()),
         ("DATABASE_REPLICA_URLS", replicas.join(", ")),
         ("REDIS_URL", redis.unwrap_or_default()),
-        (
-            "MANIFOLD_TOKEN_KEY",
-            "QSBrZXkgdGhhdCBpcyBrbm93biB0byBldmVyeWJvZHkhISE=".to_owned(),
-        ),
+        ("MANIFOLD_TOKEN_KEY", TOKEN_KEY.to_owned()),
     ];
     variables
         .map(|(name, value)| (name.to_owned(), value))
