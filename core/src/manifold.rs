@@ -118,7 +118,8 @@ impl Manifold {
     }
 
     /// A session that includes everything acknowledged before now: for a caller whose token is lost or
-    /// cannot be read, and so may point anywhere. Its first loads are the primary's.
+    /// cannot be read, and so may point anywhere. Its first load needs to know where the primary is now:
+    /// then any node that has got there answers, else the primary.
     pub fn session_as_of_now(&self) -> Session {
         let session = self.session();
         self.calls.require_now(session.memory());
@@ -155,13 +156,14 @@ impl Manifold {
     /// ```ignore
     /// let (album, songs) = manifold.read_snapshot(async |snap| {
     ///     let album = albums.by_id_on(snap, 7).await?;
-    ///     Ok((album, songs.of_album_on(snap, 7).await?))
+    ///     let songs = songs.of_album_on(snap, 7).await?;
+    ///     Ok::<_, diesel_manifold::Error>((album, songs))
     /// }).await?;
     /// ```
     ///
     /// It is a read-only transaction at REPEATABLE READ. How fresh it must be says the policy of the
-    /// handle ([`Manifold::with`]), by default the session. Public methods called inside read
-    /// elsewhere; the `_on` methods read this snapshot. The body runs once: when its node fails
+    /// handle ([`Manifold::with`]), by default the session; what the methods inside were annotated with
+    /// does not count. Public methods called inside read elsewhere; the `_on` methods read this snapshot. The body runs once: when its node fails
     /// half way, so does the call.
     ///
     /// # Errors

@@ -21,9 +21,10 @@ use crate::terms::memory::Memory;
 /// ```no_run
 /// # use diesel_manifold::Manifold;
 /// # async fn example(manifold: &Manifold) {
-/// # let handler = async {};
+/// # let work = async {};
 /// let session = manifold.session();
-/// session.scope(handler).await; // every call in it reads and writes with this session
+/// session.clone().scope(work).await; // every call in it reads and writes with this session
+/// let token = session.token().await; // and it goes on from there, in another process, too
 /// # }
 /// ```
 #[derive(Clone)]

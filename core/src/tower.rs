@@ -26,14 +26,19 @@
 //! More than 8 tokens count as one that cannot be read: what is not looked at could ask for anything, and
 //! a floor is never lowered.
 //!
-//! The session is in the request's extensions, too, for a handler that spawns: a task that it spawns does
-//! not inherit the scope.
+//! The session is in the request's extensions, too, for a handler that spawns, because a task does not inherit
+//! the scope: `Extension(session): Extension<Session>`, then `tokio::spawn(session.scope(work))`.
+//!
+//! The layer stands outermost of everything that calls a repository. In axum, `Router::layer` covers the routes
+//! that were added before it; what lies outside of it (an authentication that queries) has no session, and an
+//! answer that is made there (a timeout) brings no token, although the write may have been committed.
 //!
 //! # What an answer says
 //!
 //! The token as it is when the inner service has answered. **Not covered**: what the body does when it is
 //! streamed afterwards, and tasks that still run. An answer brings a token only if that says more than
-//! those of the request do, or is signed with a newer key. The inner service's error brings none.
+//! those of the request do, or is signed with a newer key. An answer with a status of failure is an
+//! answer like others; the inner service's error brings none.
 //!
 //! To make it costs a question to the node that answered, a round trip, if the request has read from the
 //! database and the node has not been asked since: another process must know where it was. If neither that

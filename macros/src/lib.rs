@@ -35,7 +35,7 @@ use proc_macro::TokenStream;
 ///     /// Albums after `after`, in id order.
 ///     #[read]
 ///     pub async fn page(&self, conn: &mut ReadConn<'_>, after: i32) -> Result<Vec<Album>> {
-///         albums::table.filter(albums::id.gt(after)).order(albums::id).limit(50).load(conn).await
+///         Ok(albums::table.filter(albums::id.gt(after)).order(albums::id).limit(50).load(conn).await?)
 ///     }
 ///
 ///     #[cached(ttl = "2m")]
@@ -46,7 +46,7 @@ use proc_macro::TokenStream;
 ///
 ///     #[write(invalidates(by_id(id)))]
 ///     pub async fn rename(&self, conn: &mut WriteConn<'_>, id: i32, title: &str) -> Result<Album> {
-///         diesel::update(albums::table.find(id)).set(albums::title.eq(title)).get_result(conn).await
+///         Ok(diesel::update(albums::table.find(id)).set(albums::title.eq(title)).get_result(conn).await?)
 ///     }
 /// }
 ///
@@ -91,7 +91,7 @@ use proc_macro::TokenStream;
 ///   * `session`: everything that the session wrote and saw; without a session, everything that this
 ///     process wrote through the manifold.
 ///   * `eventual`: whatever a healthy replica shows.
-/// * `max_staleness`: the answer shows everything that was acknowledged before the call less this. A
+/// * `max_staleness`: the answer also shows everything that anybody wrote and was acknowledged before the call less this. A
 ///   duration like `ttl`, more than zero and at most 60 s. Default: no such bound. Not with `strong`,
 ///   which is stricter.
 /// * `wait`: how long the read waits for a replica that is behind, before it asks the primary. A duration

@@ -331,9 +331,8 @@ async fn a_read_that_finds_no_fresh_node_in_time_says_so() {
     holding.abort();
 }
 
-#[tokio::test]
-async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
-    let Some(world) = World::alone() else { return };
+/// A shop with one replica and one connection to it, on which nothing is said but what a call says.
+async fn tapped(world: &World) -> (Wiretap, Shop) {
     let tap = Wiretap::before(world.replica(0).port()).await;
     let mut settings = settings();
     settings.pool.size = 1;
@@ -342,6 +341,13 @@ async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
     let replica = tap.url(&world.url(world.replica(0)));
     let builder = world.primary_only().settings(settings).replica(replica);
     let shop = Shop::new(builder.connect().await.unwrap());
+    (tap, shop)
+}
+
+#[tokio::test]
+async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
+    let Some(world) = World::alone() else { return };
+    let (tap, shop) = tapped(&world).await;
     let session = shop.with_session(&shop.db().session());
     // Opens the connection and prepares the query.
     titles(&session).await;
@@ -376,14 +382,7 @@ async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
 #[tokio::test]
 async fn a_first_read_on_another_node_is_one_round_trip() {
     let Some(world) = World::alone() else { return };
-    let tap = Wiretap::before(world.replica(0).port()).await;
-    let mut settings = settings();
-    settings.pool.size = 1;
-    settings.pool.upkeep = LONG;
-    settings.read.poll = LONG;
-    let replica = tap.url(&world.url(world.replica(0)));
-    let builder = world.primary_only().settings(settings).replica(replica);
-    let shop = Shop::new(builder.connect().await.unwrap());
+    let (tap, shop) = tapped(&world).await;
     titles(&shop.with(Consistency::Eventual)).await;
     let session = shop.with_session(&shop.db().session());
     session.rename(1, "new").await.unwrap();

@@ -17,6 +17,16 @@ async fn answer(shop: &Shop, id: i32) -> (String, String) {
     (source, album.unwrap().unwrap().title.clone())
 }
 
+/// Changes a title without saying which answers that makes stale.
+async fn by_hand(db: &Manifold, id: i32) {
+    let update = async |tx: &mut WriteConn<'_>| -> Result<()> {
+        let update = format!("UPDATE album SET title = 'by hand' WHERE id = {id}");
+        diesel::sql_query(update).execute(tx).await?;
+        Ok(())
+    };
+    db.transaction(update).await.expect("written");
+}
+
 async fn all_lag(world: &World) {
     world.replica(0).pause_replay().unwrap();
     world.replica(1).pause_replay().unwrap();
@@ -68,17 +78,7 @@ async fn an_undeclared_write_makes_older_answers_no_hits_for_its_writer() {
     let shop = world.shop().await;
     let (writer, other) = (shop.db().session(), shop.db().session());
     assert_eq!(title(&shop, 1).await, "Kind of Blue");
-    let update = async |tx: &mut WriteConn<'_>| -> Result<()> {
-        diesel::sql_query("UPDATE album SET title = 'by hand' WHERE id = 1")
-            .execute(tx)
-            .await?;
-        Ok(())
-    };
-    shop.db()
-        .with_session(&writer)
-        .transaction(update)
-        .await
-        .unwrap();
+    by_hand(&shop.db().with_session(&writer), 1).await;
     assert_eq!(answer(&shop.with_session(&writer), 1).await.1, "by hand");
     // A session that did not write it may be served what is cached.
     let (source, title) = answer(&shop.with_session(&other), 2).await;
@@ -143,17 +143,7 @@ async fn who_joins_a_flight_takes_its_answer_only_if_it_includes_what_was_promis
     let leader = tokio::spawn(async move { title(&leading, 2).await });
     until("the leader has read", async || shop.loads() == 1).await;
     // Undeclared, so it moves no generation: the flight is still the one to join.
-    let update = async |tx: &mut WriteConn<'_>| -> Result<()> {
-        diesel::sql_query("UPDATE album SET title = 'by hand' WHERE id = 2")
-            .execute(tx)
-            .await?;
-        Ok(())
-    };
-    shop.db()
-        .with_session(&writer)
-        .transaction(update)
-        .await
-        .unwrap();
+    by_hand(&shop.db().with_session(&writer), 2).await;
     let joining = shop.with_session(&writer);
     let joiner = tokio::spawn(async move { title(&joining, 2).await });
     shop.open_door();
