@@ -150,7 +150,9 @@ impl Pools {
 
     /// One watcher for each node.
     pub fn watchers(&self) -> impl Iterator<Item = Watcher> {
-        let watcher = |node| Watcher::new(node, self.reading.clone());
+        // Up to a fifth sooner or later, so that many processes do not ask at once.
+        let period = self.reading.poll.mul_f64(0.8 + 0.4 * dice::fraction());
+        let watcher = move |node| Watcher::new(node, self.reading.clone(), period);
         self.nodes.iter().map(watcher)
     }
 

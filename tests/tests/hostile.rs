@@ -129,7 +129,11 @@ fn shutdown_waits_for_the_invalidation_of_a_dropped_write_without_a_transaction(
     };
     runtime().block_on(async {
         let db = world.manifold().await;
-        Shop::new(db.clone()).by_id(1).await.unwrap();
+        let shop = Shop::new(db.clone());
+        shop.by_id(1).await.unwrap();
+        // Looking at the row below blocks this thread: a connection that is opened meanwhile may not be
+        // open in time.
+        shop.who_writes().await.unwrap();
         let careless = Careless { db: db.clone() };
         let changed = until("the row is changed", async || title(&world) == "changed");
         let written = tokio::select! {

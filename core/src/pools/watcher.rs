@@ -6,8 +6,8 @@ use std::time::Duration;
 use diesel_async::AsyncPgConnection;
 
 use crate::pools::connect::Line;
-use crate::pools::dice;
 use crate::pools::node::Node;
+use crate::terms::clock::Moment;
 use crate::terms::settings::ReadSettings;
 
 /// Between two questions while a call waits for the node. It is shared by all who wait.
@@ -18,17 +18,19 @@ const HURRIED: Duration = Duration::from_millis(3);
 pub struct Watcher {
     node: Weak<Node>,
     settings: ReadSettings,
+    period: Duration,
 }
 
 /// The watcher's connection.
 type Watching = Option<(AsyncPgConnection, Line)>;
 
 impl Watcher {
-    /// A watcher of `node`.
-    pub fn new(node: &Arc<Node>, settings: ReadSettings) -> Self {
+    /// A watcher of `node`, which asks once in each `period`.
+    pub fn new(node: &Arc<Node>, settings: ReadSettings, period: Duration) -> Self {
         Self {
             node: Arc::downgrade(node),
             settings,
+            period,
         }
     }
 
@@ -37,13 +39,22 @@ impl Watcher {
         let mut watching = None;
         while let Some(node) = self.node.upgrade().filter(|node| !node.is_closed()) {
             self.look(&node, &mut watching).await;
-            // Up to a fifth sooner or later, so that many processes do not ask at once.
-            let usual = self.settings.poll.mul_f64(0.8 + 0.4 * dice::fraction());
+            let usual = self.until_next(node.shared.clock.now());
             let track = Arc::clone(&node.track);
             // The pause bounds how long this task outlives its manifold; the node is let go meanwhile.
             drop(node);
             track.pause(usual, HURRIED).await;
         }
+    }
+
+    /// Until the next question is due. All watchers of a manifold ask at the same moments: to wake for
+    /// each node by itself costs more than the questions do.
+    fn until_next(&self, now: Moment) -> Duration {
+        let period = self.period.as_nanos();
+        let into = now.since(Moment::default()).as_nanos() % period;
+        // Both are below a period, which is an hour at most and so fits.
+        let left = u64::try_from(period - into).unwrap_or(u64::MAX);
+        Duration::from_nanos(left)
     }
 
     /// Asks once; connects first if that is needed.
