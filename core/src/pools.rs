@@ -120,8 +120,11 @@ impl Pools {
         }
     }
 
-    /// Where the primary is now, if it can be asked.
-    pub async fn place(&self) -> Option<Position> {
+    /// The `known` position; without one, where the primary is now, if it can be asked.
+    pub async fn place_unless(&self, known: Option<Position>) -> Option<Position> {
+        if known.is_some() {
+            return known;
+        }
         let mut lease = self.write().await.ok()?;
         let position = lease.position().await;
         lease.give_back();

@@ -331,6 +331,17 @@ async fn a_read_that_finds_no_fresh_node_in_time_says_so() {
     holding.abort();
 }
 
+/// The query, by itself.
+const ONLY_THE_QUERY: Said = Said {
+    statements: 1,
+    round_trips: 1,
+};
+/// The position ahead of the query, in the same round trip.
+const POSITION_AND_QUERY: Said = Said {
+    statements: 2,
+    round_trips: 1,
+};
+
 /// A shop with one replica and one connection to it, on which nothing is said but what a call says.
 async fn tapped(world: &World) -> (Wiretap, Shop) {
     let tap = Wiretap::before(world.replica(0).port()).await;
@@ -354,11 +365,7 @@ async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
     tap.said();
     let (_, route) = titles(&session).await;
     assert_eq!(route.reason, Reason::Kept, "{route:?}");
-    let only_the_query = Said {
-        statements: 1,
-        round_trips: 1,
-    };
-    assert_eq!(tap.said(), only_the_query);
+    assert_eq!(tap.said(), ONLY_THE_QUERY);
     // A write that the replica is not known to have replayed: the position goes ahead of the query.
     session.rename(1, "new").await.unwrap();
     world.caught_up();
@@ -368,15 +375,9 @@ async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
         ("new", Reason::Asked),
         "{route:?}"
     );
-    assert_eq!(
-        tap.said(),
-        Said {
-            statements: 2,
-            round_trips: 1
-        }
-    );
+    assert_eq!(tap.said(), POSITION_AND_QUERY);
     titles(&session).await;
-    assert_eq!(tap.said(), only_the_query);
+    assert_eq!(tap.said(), ONLY_THE_QUERY);
 }
 
 #[tokio::test]
@@ -394,13 +395,7 @@ async fn a_first_read_on_another_node_is_one_round_trip() {
         ("new", Reason::Asked),
         "{route:?}"
     );
-    assert_eq!(
-        tap.said(),
-        Said {
-            statements: 2,
-            round_trips: 1
-        }
-    );
+    assert_eq!(tap.said(), POSITION_AND_QUERY);
 }
 
 /// A repository that remembers what its bodies were shown.

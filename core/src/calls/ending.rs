@@ -149,10 +149,7 @@ impl Calls {
         }
         let refusal = self.cache.refuse_undelivered(&keys);
         // A commit whose position got lost with the connection is before where the primary is now.
-        let position = match position {
-            None => self.pools.place().await,
-            known => known,
-        };
+        let position = self.pools.place_unless(position).await;
         self.cache.fence_near(&keys, position);
         self.cache.invalidate_near(&keys);
         let delivered = self.cache.invalidate_far(&keys).await;

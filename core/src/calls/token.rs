@@ -1,7 +1,5 @@
 //! A session's way out of the process, and into another one.
 
-use std::sync::Arc;
-
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -94,8 +92,7 @@ impl Calls {
             .flatten()
             .map(|node| async move {
                 let bounds = |seen: &_| proof::bounds(seen, kept) || proof::is_ahead_of(seen, kept);
-                let sighting = node.track.until(true, bounds).await;
-                Arc::clone(&sighting)
+                node.track.until(true, bounds).await
             })
             .collect();
         match told.next().await {

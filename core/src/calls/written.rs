@@ -9,7 +9,7 @@ use crate::terms::call::{Name, WriteCall};
 use crate::terms::floors::{Sequence, Written};
 use crate::terms::memory::Memory;
 use crate::terms::position::Position;
-use crate::terms::sighting::{Kept, PRIMARY, Tick};
+use crate::terms::sighting::{Kept, Tick};
 
 /// Whose write it is, and what it says about itself.
 #[derive(Debug, Clone)]
@@ -83,13 +83,7 @@ impl Calls {
     pub fn note_shown(&self, author: &Author) {
         if let Some(memory) = &author.memory {
             let ended = self.pools.survey().ticks.next();
-            let shown = Kept {
-                node: PRIMARY,
-                door: None,
-                began: ended,
-                ended,
-            };
-            memory.loaded(shown, &[]);
+            memory.loaded(Kept::at_primary(ended, ended), &[]);
         }
     }
 
@@ -106,11 +100,7 @@ impl Calls {
         if author.declared || !author.floor {
             return;
         }
-        let position = match position {
-            None => self.pools.place().await,
-            known => known,
-        };
-        let Some(position) = position else {
+        let Some(position) = self.pools.place_unless(position).await else {
             // Nobody can be asked, so no hit in this process is believed any more.
             self.cache.invalidate_all_near();
             return;
@@ -128,13 +118,7 @@ impl Calls {
         }
         let ended = self.pools.survey().ticks.next();
         for memory in self.memories(author) {
-            let write = Kept {
-                node: PRIMARY,
-                door: None,
-                began: asked,
-                ended,
-            };
-            memory.loaded(write, &[]);
+            memory.loaded(Kept::at_primary(asked, ended), &[]);
         }
     }
 

@@ -61,15 +61,9 @@ impl Memory {
 
     /// A floor of this session got lost by `now`: everything acknowledged before it must be included.
     pub fn lost(&self, now: Tick) {
-        let everything = Kept {
-            node: PRIMARY,
-            door: None,
-            began: now,
-            ended: now,
-        };
         let mut state = self.state();
         state.changes += 1;
-        let standing = state.keep(everything, &[]);
+        let standing = state.keep(Kept::at_primary(now, now), &[]);
         state.lost = Some(standing);
     }
 

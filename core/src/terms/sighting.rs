@@ -113,6 +113,16 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// What the primary has shown between these ticks.
+    pub const fn at_primary(began: Tick, ended: Tick) -> Self {
+        Self {
+            node: PRIMARY,
+            door: None,
+            began,
+            ended,
+        }
+    }
+
     /// Whether the other load was answered by the same run of the same node.
     pub fn is_at(&self, other: &Self) -> bool {
         self.node == other.node
