@@ -17,7 +17,7 @@ const POSTGRES_PACKAGE: &str = "`apt-get install postgresql` or `brew install po
 const REDIS_PACKAGE: &str = "`apt-get install redis-server` or `brew install redis`";
 
 /// All of these must be in one directory: a `psql` alone, as Debian puts one on the PATH, is no server.
-const POSTGRES_PROGRAMS: [&str; 3] = ["postgres", "initdb", "psql"];
+const POSTGRES_PROGRAMS: [&str; 4] = ["postgres", "initdb", "psql", "pg_basebackup"];
 
 /// Parent, directories' prefix, and what follows: `/usr/lib/postgresql/15/bin`. The highest version found wins.
 const VERSIONED_PLACES: [(&str, &str, &str); 4] = [
@@ -40,6 +40,7 @@ pub(crate) struct Postgres {
     pub(crate) postgres: PathBuf,
     pub(crate) initdb: PathBuf,
     pub(crate) psql: PathBuf,
+    pub(crate) pg_basebackup: PathBuf,
     /// What `postgres --version` says; a template belongs to exactly this.
     pub(crate) version: String,
 }
@@ -61,6 +62,7 @@ impl Postgres {
             postgres,
             initdb: directory.join("initdb"),
             psql: directory.join("psql"),
+            pg_basebackup: directory.join("pg_basebackup"),
             version,
         })
     }

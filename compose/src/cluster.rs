@@ -144,12 +144,13 @@ impl Cluster {
         }
     }
 
-    /// The node that began as the primary. It stays this one when another is promoted.
+    /// The node that began as the primary, whatever its role is now: roles move, by [`Node::promote`] and [`Node::rejoin`],
+    /// and the names of the nodes stay. [`Cluster::current_primary`] goes by the roles.
     pub fn primary(&self) -> &Node {
         &self.primary
     }
 
-    /// One of the nodes that began as replicas, counted from 0.
+    /// One of the nodes that began as replicas, counted from 0. Like [`Cluster::primary`], by its name and not by its role.
     ///
     /// # Panics
     ///
@@ -187,7 +188,8 @@ impl Cluster {
         node.run_sql(database, sql)
     }
 
-    /// Creates an empty database that `app` owns, and waits until the replicas have it. So many tests can share a cluster;
+    /// Creates an empty database that `app` owns, on the [current primary](Cluster::current_primary), and waits until the
+    /// replicas have it. So many tests can share a cluster;
     /// [`Node::url_for`] leads there.
     ///
     /// # Errors
@@ -195,7 +197,7 @@ impl Cluster {
     /// For a name that is not made of lower-case letters, digits and underscores, or that exists.
     pub fn create_database(&self, name: &str) -> Result<()> {
         require_database_name(name)?;
-        self.primary.run_sql(
+        self.current_primary()?.run_sql(
             "postgres",
             &format!("create database {name} owner {APPLICATION}"),
         )?;

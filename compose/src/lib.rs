@@ -13,7 +13,8 @@
 //! # Words
 //!
 //! * **cluster**: the servers of one [`Cluster`], alone in a directory of their own. Dropping it stops and removes everything.
-//! * **node**: one PostgreSQL server, a [`Node`]; the **primary** and the **replicas** are named for how they began.
+//! * **node**: one PostgreSQL server, a [`Node`]; the **primary** and the **replicas** are named for how they began,
+//!   and keep their names when their roles move.
 //! * **fault**: a method that does to a server what production does to it one day: `kill`, `freeze`, `pause_replay`, …
 //! * **template**: a data directory made once per machine; clusters are copies of it, which takes milliseconds.
 //! * **watchdog**: a small shell process that cleans up when the owner of the cluster could not.

@@ -231,6 +231,14 @@ impl Server {
         }
     }
 
+    /// Refuses, unless it is down.
+    pub(crate) fn require_down(&self) -> Result<()> {
+        match &*self.state() {
+            State::Down => Ok(()),
+            other => Err(self.wrong_state("down", other)),
+        }
+    }
+
     /// Asks it to end at once, without waiting, so that several can end at the same time before they are dropped.
     pub(crate) fn begin_farewell(&self) {
         if let State::Running(child) | State::Frozen(child) = &*self.state() {

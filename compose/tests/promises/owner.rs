@@ -31,6 +31,10 @@ fn owner_process() {
     match mode.as_str() {
         "abort" => std::process::abort(),
         "drop" => {}
+        "rejoining" => loop {
+            cluster.replica(0).kill().unwrap();
+            cluster.replica(0).rejoin(cluster.primary()).unwrap();
+        },
         // Until it is killed; or until the test is gone, which holds the other end.
         _ => drop(std::io::stdin().read_to_end(&mut Vec::new())),
     }
