@@ -35,7 +35,11 @@ impl Site {
         // Short, because the Unix sockets are in it.
         let directory = base_directory(account)?.join(format!("manifold-{:08x}", random() >> 32));
         files::make_directory(&directory, account)?;
-        let mut programs: Vec<&Path> = vec![&postgres.postgres, &postgres.initdb];
+        let mut programs: Vec<&Path> = vec![
+            &postgres.postgres,
+            &postgres.initdb,
+            &postgres.pg_basebackup,
+        ];
         programs.extend(redis_server.as_deref());
         let watchdog = match Watchdog::start(&directory, &programs, account) {
             Ok(watchdog) => watchdog,

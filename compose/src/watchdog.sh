@@ -4,7 +4,7 @@
 # rm and sleep, and ps where there is no /proc. A process is never judged by a stored number alone, which might have been
 # reused: it must run one of the cluster's programs in the cluster's directory, or (ps) name that directory as an argument.
 #
-# Arguments: the cluster's directory, the process file system, then the programs postgres, initdb and redis-server.
+# Arguments: the cluster's directory, the process file system, then the programs: postgres, initdb, pg_basebackup, redis-server.
 
 directory=$1
 proc=$2

@@ -78,7 +78,7 @@ impl Node {
                 BACKUP_NAME,
                 self.encrypted,
             ));
-        // Its own group, as the servers have. The watchdog does not care for it: without its upstream it ends by itself.
+        // The watchdog recognises it by its working directory. Its own group, as the servers have.
         let place = self.data.parent().unwrap_or(backup);
         command.current_dir(place).env("LC_ALL", "C");
         command.env("HOME", place).process_group(0);
