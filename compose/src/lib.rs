@@ -22,7 +22,8 @@
 //!
 //! # Where things are
 //!
-//! `cluster` is the journey from nothing to a running cluster. Below it: `template`, `node`, `redis` (what runs), `server`
+//! `cluster` is the journey from nothing to a running cluster. Below it: `template`, `node`, `redis`, `pgbouncer`, `haproxy`
+//! (what runs), `server`
 //! (one process and its fate), `watchdog`, and the terms `binaries`, `account`, `base`, `configuration`, `tls`, `ports`, `files`,
 //! `error`.
 //!
@@ -43,7 +44,9 @@ mod cluster;
 mod configuration;
 mod error;
 mod files;
+mod haproxy;
 mod node;
+mod pgbouncer;
 mod ports;
 mod processes;
 mod psql;
@@ -57,6 +60,8 @@ mod watchdog;
 
 pub use crate::cluster::{Builder, Cluster};
 pub use crate::error::{Error, Result};
+pub use crate::haproxy::{HaProxy, HaProxyBuilder};
 pub use crate::node::Node;
+pub use crate::pgbouncer::{PgBouncer, PgBouncerBuilder, PoolMode};
 pub use crate::redis::Redis;
 pub use crate::tls::Tls;

@@ -175,6 +175,11 @@ impl Node {
         self.server.log()
     }
 
+    /// The database that [`Node::url`] leads to.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
@@ -236,6 +241,7 @@ fn launch(site: &Site, name: &str, arguments: Vec<OsString>) -> Launch {
         account: site.account,
         // An immediate shutdown: no checkpoint, but the shared memory is given back.
         farewell: Signal::QUIT,
+        id_file: None,
     }
 }
 

@@ -91,6 +91,15 @@ fn an_owner_that_is_killed_during_a_base_backup_leaves_nothing() {
 }
 
 #[test]
+fn an_owner_that_is_killed_leaves_nothing_of_what_stood_before_the_nodes() {
+    let mut owner = Owner::spawn("fronts", &[]);
+    let directory = owner.directory();
+    owner.signal(Signal::KILL);
+    owner.process.wait().unwrap();
+    assert_nothing_left(&directory);
+}
+
+#[test]
 fn an_owner_that_aborts_leaves_nothing() {
     let mut owner = Owner::spawn("abort", &[]);
     let directory = owner.directory();
