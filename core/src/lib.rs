@@ -84,6 +84,7 @@
 
 // 3: what the world touches.
 mod builder;
+mod discovery;
 pub mod docs;
 #[doc(hidden)]
 pub mod macro_support;
@@ -106,6 +107,7 @@ pub use builder::Builder;
 pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
 pub use cache::shared::link::ping_redis;
 pub use diesel_manifold_macros::{CacheKey, Cacheable, Repository, repository};
+pub use discovery::{Discovery, Resolve, Resolving};
 pub use manifold::Manifold;
 pub use manifold::repository::Repository;
 pub use pools::connect::connect;

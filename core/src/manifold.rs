@@ -5,6 +5,7 @@ pub mod repository;
 use std::sync::Arc;
 
 use crate::builder::Builder;
+use crate::builder::place::Place;
 use crate::cache::shared::inspection::SharedCache;
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
@@ -12,6 +13,7 @@ use crate::calls::transaction::SendClosure;
 use crate::pools::status::NodeStatus;
 use crate::query::conn::{ReadConn, WriteConn};
 use crate::session::Session;
+use crate::terms::endpoint::Endpoint;
 use crate::terms::error::{Error, Result};
 use crate::terms::memory::Memory;
 use crate::terms::namespace::Namespace;
@@ -217,7 +219,47 @@ impl Manifold {
         self.calls.transaction(&self.caller, body).await
     }
 
-    /// The state of each node, the primary first.
+    /// One more node joins, a primary or a standby of it: what it is, it says itself. A node that does not answer
+    /// joins all the same, and is left out until it does.
+    ///
+    /// ```no_run
+    /// # use diesel_manifold::{Endpoint, Manifold};
+    /// # async fn example(manifold: &Manifold) -> diesel_manifold::Result<()> {
+    /// manifold.add_node(Endpoint::direct("postgres://app:secret@db-4/shop").named("db-4")).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` for a malformed URL, a wrong user, password or database, a server of another cluster, or
+    /// a name that another node has.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, the node has not joined.
+    pub async fn add_node(&self, endpoint: impl Into<Endpoint>) -> Result<()> {
+        let endpoint = endpoint.into();
+        let pools = &self.calls.pools;
+        let name = pools.next_name();
+        let place = Place::new(endpoint, name, "the URL of the new node");
+        pools.join(&place.plan()?).await.map(drop)
+    }
+
+    /// The node with this name leaves: no call goes there any more, and those that are there come to their end,
+    /// for at most [`PoolSettings::drain`](crate::PoolSettings::drain). No call fails for it.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if there is no such node, or it takes the writes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the node has left, and its connections close when their calls end.
+    pub async fn remove_node(&self, name: &str) -> Result<()> {
+        self.calls.pools.leave(name).await
+    }
+
+    /// The state of each node, in the order in which they were named or joined.
     pub fn nodes(&self) -> Vec<NodeStatus> {
         self.calls.pools.status()
     }

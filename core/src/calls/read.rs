@@ -11,7 +11,7 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
-use crate::pools::tour::{Known, Stop, Tour};
+use crate::pools::tour::{Known, Need, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
@@ -84,7 +84,10 @@ impl Calls {
         {
             return nowhere(error);
         }
-        let need = self.need(policy, memory.as_deref(), wanted);
+        let need = Need {
+            tag: call.tag,
+            ..self.need(policy, memory.as_deref(), wanted)
+        };
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());

@@ -84,6 +84,9 @@ pub struct PoolSettings {
     pub ejection: Duration,
     /// The longest a failing node is left out between two probes. Default 30 s.
     pub max_ejection: Duration,
+    /// How long the calls on a node that is removed have to come to their end. Default 30 s; then its
+    /// connections are closed all the same, each as soon as its call ends.
+    pub drain: Duration,
     /// How often the background task looks after pools and left-out nodes. Default 250 ms.
     pub upkeep: Duration,
 }
@@ -102,6 +105,7 @@ impl Default for PoolSettings {
             max_lifetime: Duration::from_secs(1800),
             ejection: Duration::from_secs(1),
             max_ejection: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
             upkeep: Duration::from_millis(250),
         }
     }
