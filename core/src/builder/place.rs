@@ -26,13 +26,13 @@ impl Place {
     pub fn plan(&self) -> Result<Plan> {
         let Endpoint {
             url,
+            way,
             name,
             tag,
             statement_timeout,
-            ..
         } = &self.endpoint;
         Ok(Plan {
-            server: Server::parse(url, &self.setting)?,
+            server: Server::parse(url, &self.setting)?.behind(*way),
             name: name.as_ref().unwrap_or(&self.name).as_str().into(),
             tag: tag.as_deref().map(Into::into),
             timeout: *statement_timeout,

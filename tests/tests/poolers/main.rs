@@ -1,0 +1,6 @@
+//! Behind PgBouncer, old and new, in both of its modes, and behind HAProxy.
+//!
+//! A PgBouncer or HAProxy that this machine does not have skips its tests, and says so.
+
+mod refusals;
+mod site;
