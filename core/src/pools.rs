@@ -13,6 +13,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::position::Position;
 use crate::terms::route::Role;
 use crate::terms::settings::{Balance, ReadSettings, Settings};
+use crate::terms::sighting::Sighting;
 use crate::terms::trap::Trapped;
 
 pub mod commit;
@@ -29,6 +30,7 @@ pub mod status;
 pub mod survey;
 pub mod tour;
 pub mod track;
+pub mod transaction;
 pub mod upkeep;
 pub mod watcher;
 
@@ -204,6 +206,14 @@ impl Pools {
     /// The node that takes the writes, as far as anybody knows.
     pub fn primary(&self) -> Option<Arc<Node>> {
         self.node(self.shared.roles.now().primary()?)
+    }
+
+    /// What somebody behind an opaque endpoint answers as that was seen there.
+    pub fn role_of(&self, seen: Option<&Sighting>) -> Role {
+        match seen {
+            Some(seen) if self.shared.is_latest_primary(seen) => Role::Primary,
+            _ => Role::Replica,
+        }
     }
 
     /// Whether it is this node that takes the writes.

@@ -18,6 +18,7 @@ use crate::pools::track::Track;
 use crate::rules::balance::Load;
 use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::rules::lag;
+use crate::terms::endpoint::Way;
 use crate::terms::error::{Error, Result};
 use crate::terms::sighting::Sighting;
 use deadpool::Runtime;
@@ -58,6 +59,10 @@ pub struct Node {
     pub address: String,
     /// The only reads that it answers.
     pub tag: Option<Arc<str>>,
+    /// What stands before it.
+    pub way: Way,
+    /// `statement_timeout` of what runs there.
+    pub timeout: Duration,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -95,6 +100,8 @@ impl Node {
             name: Arc::clone(&plan.name),
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
+            way: plan.server.way(),
+            timeout: plan.timeout.unwrap_or(shared.settings.statement_timeout),
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,
@@ -107,6 +114,11 @@ impl Node {
             unused: Notify::new(),
             latency: AtomicU64::new(0),
         })
+    }
+
+    /// Whether each transaction may be another server's.
+    pub fn is_opaque(&self) -> bool {
+        self.way == Way::Opaque
     }
 
     /// Connects once, outside of the pools, to learn who the node is.
