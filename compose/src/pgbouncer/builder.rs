@@ -68,6 +68,14 @@ impl Cluster {
 }
 
 impl PgBouncerBuilder {
+    /// The node is reached through what listens on this port of 127.0.0.1, such as a [`crate::HaProxy`]'s.
+    pub fn through(mut self, port: u16) -> Self {
+        if let Some((_, first)) = self.nodes.first_mut() {
+            *first = port;
+        }
+        self
+    }
+
     /// Another node, by a database of its name.
     pub fn also(mut self, node: &Node) -> Self {
         self.nodes.push((node.name().to_owned(), node.port()));

@@ -2,5 +2,6 @@
 //!
 //! A PgBouncer or HAProxy that this machine does not have skips its tests, and says so.
 
+mod reading;
 mod refusals;
 mod site;
