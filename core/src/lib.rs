@@ -80,6 +80,7 @@
 //!   they waited for a fresh node, how often their body ran and how old the answer is at most
 //!   (`manifold_call_wait_seconds`, `manifold_call_attempts`, `manifold_answer_age_seconds`), through the
 //!   facade of the crate [`metrics`](https://docs.rs/metrics). A hit in L1 then pays for it, too.
+//! * `migrations`: `Manifold::migrate`, which keeps reads from replicas that have not replayed a migration.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.

@@ -288,6 +288,33 @@ impl Manifold {
         self.calls.cache.inspect().await
     }
 
+    /// Runs the pending migrations on the primary, one runner at a time among all processes, and then keeps every read from
+    /// the replicas that have not replayed them: waits until those that may answer have, for at most
+    /// [`ReadSettings::schema_wait`](crate::ReadSettings::schema_wait). Tells the versions that it ran.
+    ///
+    /// Call it at the start, before the first read, in each process: one that finds nothing pending still learns
+    /// what its replicas must have.
+    ///
+    /// ```ignore
+    /// const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+    /// manifold.migrate(MIGRATIONS).await?;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `is_migration` if one fails, `is_unreachable` without a primary.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the migrations that have begun go on to their end, and the replicas are not waited for.
+    #[cfg(feature = "migrations")]
+    pub async fn migrate<S>(&self, migrations: S) -> Result<Vec<String>>
+    where
+        S: diesel::migration::MigrationSource<diesel::pg::Pg> + Send + 'static,
+    {
+        self.calls.migrate(migrations).await
+    }
+
     /// Waits for the writes that are ending, with their invalidations, and closes the pools. Calls
     /// that come later fail with [`is_shut_down`](Error::is_shut_down).
     ///

@@ -145,6 +145,13 @@ impl Node {
         }
     }
 
+    /// A connection without any settings of ours, outside of the pools.
+    #[cfg(feature = "migrations")]
+    pub async fn open_bare(&self) -> Result<AsyncPgConnection> {
+        let opened = self.writers.manager().open_bare().await;
+        opened.map_err(|error| error.into_error(&self.name))
+    }
+
     /// Asks a connection of this node where it is. `None`: it cannot tell.
     pub async fn ask<C>(&self, conn: &mut C, line: &Line) -> QueryResult<Option<Arc<Sighting>>>
     where

@@ -301,6 +301,11 @@ impl Tour<'_> {
         self.nodes.iter().filter(move |node| {
             roles.duty(node.id) == Duty::Replica
                 && node.tag.as_deref() == tag
+                && self
+                    .pools
+                    .shared
+                    .schema
+                    .admits(node, &self.pools.shared.survey)
                 && !node.is_left_out()
                 && !self.failed.contains(&node.id)
         })

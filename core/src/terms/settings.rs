@@ -139,6 +139,9 @@ pub struct ReadSettings {
     pub readmit_lag: Duration,
     /// What answers while all replicas are left out. Default: [`AllOut::Primary`].
     pub all_out: AllOut,
+    /// How long `Manifold::migrate` waits until each replica that may answer has replayed the migrations. Default
+    /// 10 s. One that takes longer is not used until it has.
+    pub schema_wait: Duration,
     /// How far back `max_staleness` can be proven. Default 60 s; a larger bound counts as this one.
     pub history: Duration,
 }
@@ -154,6 +157,7 @@ impl Default for ReadSettings {
             eject_lag: Duration::from_secs(5),
             readmit_lag: Duration::from_millis(2500),
             all_out: AllOut::Primary,
+            schema_wait: Duration::from_secs(10),
             history: Duration::from_secs(60),
         }
     }
