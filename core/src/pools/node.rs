@@ -290,6 +290,27 @@ impl Node {
         !self.fitness().may_answer()
     }
 
+    /// What `future` comes to, which waits for this node. `None`: the node was left out before. One that froze tells
+    /// nobody that it will not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `future`, which is dropped in the second case.
+    pub async fn unless_left_out<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let left_out = async {
+            let mut changes = self.shared.roles.changes();
+            while !self.is_left_out() {
+                // The sender lives as long as the pools.
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = left_out => None,
+        }
+    }
+
     /// Whether no read is sent to it because it lags too far.
     pub fn is_lagging(&self) -> bool {
         self.lagging.load(Ordering::Relaxed)

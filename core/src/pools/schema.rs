@@ -1,8 +1,10 @@
 //! The schema gate: a replica that has not replayed a migration is not used, whatever a read needs. A query
 //! that was compiled for a table or a column would fail there.
 
+#[cfg(feature = "migrations")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "migrations")]
 use std::time::Duration;
 
