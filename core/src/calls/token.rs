@@ -10,7 +10,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::floors::Floors;
 use crate::terms::memory::Memory;
 use crate::terms::position::Position;
-use crate::terms::sighting::{Kept, PRIMARY};
+use crate::terms::sighting::Kept;
 use crate::terms::token::key::TokenKeys;
 
 /// What tokens are made with.
@@ -38,6 +38,7 @@ impl Calls {
     /// process knows nothing of the nodes of this one.
     pub async fn seal(&self, memory: &Memory) -> Result<String> {
         self.tokens.keys()?;
+        self.judge(Some(memory))?;
         for kept in memory.remembered().kept {
             let reach = tokio::time::timeout(self.pools.reading().deadline, self.reach(&kept));
             let Ok(reach) = reach.await else {
@@ -86,7 +87,8 @@ impl Calls {
     /// A position that bounds what `kept`'s node has shown: its own, or where the primary inserts by
     /// then, which no node is ahead of. Whichever is told first.
     async fn reach(&self, kept: &Kept) -> Position {
-        let nodes = [self.pools.node(kept.node), self.pools.node(PRIMARY)];
+        let own = kept.node().and_then(|node| self.pools.node(node));
+        let nodes = [own, self.pools.primary()];
         let mut told: FuturesUnordered<_> = nodes
             .into_iter()
             .flatten()
