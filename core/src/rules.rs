@@ -5,5 +5,6 @@ pub mod balance;
 pub mod breaker;
 pub mod fitness;
 pub mod proof;
+pub mod recall;
 pub mod ring;
 pub mod route;

@@ -9,6 +9,7 @@ pub mod fingerprint;
 pub mod floors;
 pub mod invalidations;
 pub mod key;
+pub mod marker;
 pub mod memory;
 pub mod namespace;
 pub mod notes;
