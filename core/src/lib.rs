@@ -63,7 +63,8 @@
 //!   same node.
 //! * **floor**: what an answer must include.
 //! * **session**: what one user wrote and saw, as floors and the node that answered last: [`Session`].
-//! * **token**: a session's floors, portable and signed.
+//! * **token**: a session's floors, portable and signed; or in Redis, in the **token store**: [`TokenStore`].
+//! * **marker**: what tells a token store that forgot from one in which nobody saved anything.
 //! * **policy**: how fresh an answer must be: [`Policy`].
 //! * **key**: a cached call written down, `shop::Albums::by_id(7i32)`: [`Key`].
 //! * **generation**: what an invalidation bumps; a load that began under an older one is not kept.
@@ -90,6 +91,7 @@ pub mod macro_support;
 mod manifold;
 pub mod prelude;
 mod session;
+mod token_store;
 #[cfg(feature = "tower")]
 pub mod tower;
 // 2: the journeys.
@@ -127,7 +129,7 @@ pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
 pub use terms::route::{Read, Reason, Role, Route, Source, routes};
 pub use terms::settings::{
-    Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
+    Balance, CacheSettings, PoolSettings, ReadSettings, Settings, TokenStoreSettings, WriteSettings,
 };
 pub use terms::stored::StoredName;
 pub use terms::token::key::TokenKey;
@@ -135,3 +137,4 @@ pub use terms::token::key::TokenKey;
 #[doc(hidden)]
 pub use terms::trap::Trap;
 pub use terms::wire::Wire;
+pub use token_store::TokenStore;
