@@ -231,9 +231,8 @@ impl Shared {
             Err(error) if is_refusal(&error) => return Ok(Err(error)),
             Err(error) => return Err(error),
         };
-        let facts = match Facts::parse(&told.concat()) {
-            Some(facts) => facts,
-            None => return Ok(Err((ErrorKind::Parse, "INFO names no run_id").into())),
+        let Some(facts) = Facts::parse(&told.concat()) else {
+            return Ok(Err((ErrorKind::Parse, "INFO names no run_id").into()));
         };
         *self.tokens.known() = Some(Known {
             line,

@@ -178,7 +178,8 @@ impl Calls {
     /// Where the primary is now, if it says so in time.
     async fn now_at(&self) -> Option<Position> {
         let deadline = self.pools.reading().deadline;
-        let asked = tokio::time::timeout(deadline, self.pools.place_unless(None));
+        let asked = Box::pin(self.pools.place_unless(None));
+        let asked = tokio::time::timeout(deadline, asked);
         asked.await.ok().flatten()
     }
 
