@@ -4,12 +4,14 @@ mod containers;
 mod replication;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use crate::binaries::{self, Postgres};
 use crate::configuration::{APPLICATION, DATABASE};
 use crate::error::{Error, Kind, Result};
 use crate::node::{Node, Upstream, replica_name};
+use crate::ports::Port;
 use crate::redis::Redis;
 use crate::site::Site;
 use crate::template::{MOST_REPLICAS, Template};
@@ -25,8 +27,8 @@ pub struct Cluster {
     primary: Node,
     replicas: Vec<Node>,
     redis: Option<Redis>,
-    // Last, because its directory can only be removed when no server is in it.
-    site: Site,
+    // Last, because its directory can only be removed when no server is in it. Shared with what stands before the nodes.
+    site: Arc<Site>,
 }
 
 /// What a cluster consists of; from [`Cluster::builder`].
@@ -86,13 +88,7 @@ impl Builder {
         } else {
             None
         };
-        let mut attempt = 1;
-        loop {
-            match self.try_start(postgres.clone(), redis_server.clone()) {
-                Err(error) if error.is_worth_another_try() && attempt < ATTEMPTS => attempt += 1,
-                other => return other,
-            }
-        }
+        persistently(|| self.try_start(postgres.clone(), redis_server.clone()))
     }
 
     fn try_start(&self, postgres: Postgres, redis_server: Option<PathBuf>) -> Result<Cluster> {
@@ -113,7 +109,7 @@ impl Builder {
             primary,
             replicas,
             redis,
-            site,
+            site: Arc::new(site),
         };
         cluster.start_all(&template)?;
         cluster.wait_streaming()?;
@@ -144,12 +140,13 @@ impl Cluster {
         }
     }
 
-    /// The node that began as the primary. It stays this one when another is promoted.
+    /// The node that began as the primary, whatever its role is now: roles move, by [`Node::promote`] and [`Node::rejoin`],
+    /// and the names of the nodes stay. [`Cluster::current_primary`] goes by the roles.
     pub fn primary(&self) -> &Node {
         &self.primary
     }
 
-    /// One of the nodes that began as replicas, counted from 0.
+    /// One of the nodes that began as replicas, counted from 0. Like [`Cluster::primary`], by its name and not by its role.
     ///
     /// # Panics
     ///
@@ -178,6 +175,11 @@ impl Cluster {
         self.site.directory()
     }
 
+    /// What stands before the nodes shares its directory, and may outlive it.
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
     /// Runs statements on one of the nodes; the same as [`Node::run_sql`].
     ///
     /// # Errors
@@ -187,7 +189,8 @@ impl Cluster {
         node.run_sql(database, sql)
     }
 
-    /// Creates an empty database that `app` owns, and waits until the replicas have it. So many tests can share a cluster;
+    /// Creates an empty database that `app` owns, on the [current primary](Cluster::current_primary), and waits until the
+    /// replicas have it. So many tests can share a cluster;
     /// [`Node::url_for`] leads there.
     ///
     /// # Errors
@@ -195,7 +198,7 @@ impl Cluster {
     /// For a name that is not made of lower-case letters, digits and underscores, or that exists.
     pub fn create_database(&self, name: &str) -> Result<()> {
         require_database_name(name)?;
-        self.primary.run_sql(
+        self.current_primary()?.run_sql(
             "postgres",
             &format!("create database {name} owner {APPLICATION}"),
         )?;
@@ -235,6 +238,22 @@ impl Drop for Cluster {
         self.nodes().for_each(Node::begin_farewell);
         self.redis.iter().for_each(Redis::begin_farewell);
     }
+}
+
+/// Begins again if another process came in between.
+fn persistently<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempt = 1;
+    loop {
+        match start() {
+            Err(error) if error.is_worth_another_try() && attempt < ATTEMPTS => attempt += 1,
+            other => return other,
+        }
+    }
+}
+
+/// Starts a server on a port that is free, on another one if somebody was quicker.
+pub(crate) fn with_free_port<T>(mut start: impl FnMut(Port) -> Result<T>) -> Result<T> {
+    persistently(|| start(Port::free()?))
 }
 
 /// Names stand unquoted in statements and URLs.

@@ -18,7 +18,7 @@ pub struct Error {
 #[derive(Debug)]
 pub(crate) enum Kind {
     MissingBinary {
-        binary: &'static str,
+        binary: String,
         package: &'static str,
         variable: &'static str,
         looked_in: Vec<PathBuf>,

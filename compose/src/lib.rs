@@ -13,7 +13,8 @@
 //! # Words
 //!
 //! * **cluster**: the servers of one [`Cluster`], alone in a directory of their own. Dropping it stops and removes everything.
-//! * **node**: one PostgreSQL server, a [`Node`]; the **primary** and the **replicas** are named for how they began.
+//! * **node**: one PostgreSQL server, a [`Node`]; the **primary** and the **replicas** are named for how they began,
+//!   and keep their names when their roles move.
 //! * **fault**: a method that does to a server what production does to it one day: `kill`, `freeze`, `pause_replay`, …
 //! * **template**: a data directory made once per machine; clusters are copies of it, which takes milliseconds.
 //! * **watchdog**: a small shell process that cleans up when the owner of the cluster could not.
@@ -21,7 +22,8 @@
 //!
 //! # Where things are
 //!
-//! `cluster` is the journey from nothing to a running cluster. Below it: `template`, `node`, `redis` (what runs), `server`
+//! `cluster` is the journey from nothing to a running cluster. Below it: `template`, `node`, `redis`, `pgbouncer`, `haproxy`
+//! (what runs), `server`
 //! (one process and its fate), `watchdog`, and the terms `binaries`, `account`, `base`, `configuration`, `tls`, `ports`, `files`,
 //! `error`.
 //!
@@ -42,7 +44,9 @@ mod cluster;
 mod configuration;
 mod error;
 mod files;
+mod haproxy;
 mod node;
+mod pgbouncer;
 mod ports;
 mod processes;
 mod psql;
@@ -56,6 +60,8 @@ mod watchdog;
 
 pub use crate::cluster::{Builder, Cluster};
 pub use crate::error::{Error, Result};
+pub use crate::haproxy::{HaProxy, HaProxyBuilder};
 pub use crate::node::Node;
+pub use crate::pgbouncer::{PgBouncer, PgBouncerBuilder, PoolMode};
 pub use crate::redis::Redis;
 pub use crate::tls::Tls;

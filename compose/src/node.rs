@@ -1,9 +1,10 @@
 //! One PostgreSQL server: its addresses, its administration, and (in `faults`) what can happen to it.
 //!
-//! `adoption` makes a copy of the template this node's own.
+//! `adoption` makes a copy of the template this node's own, `rejoining` one of another node's data.
 
 mod adoption;
 mod faults;
+mod rejoining;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub struct Node {
     data: PathBuf,
     account: Account,
     psql: Psql,
+    pg_basebackup: PathBuf,
     server: Server,
     upstream: Mutex<Upstream>,
     encrypted: bool,
@@ -99,6 +101,7 @@ impl Node {
             data: site.directory().join(server.name()),
             account: site.account,
             psql,
+            pg_basebackup: site.postgres.pg_basebackup.clone(),
             server,
             upstream: Mutex::new(upstream),
             encrypted: site.configuration.is_encrypted(),
@@ -172,6 +175,11 @@ impl Node {
         self.server.log()
     }
 
+    /// The database that [`Node::url`] leads to.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
@@ -233,6 +241,7 @@ fn launch(site: &Site, name: &str, arguments: Vec<OsString>) -> Launch {
         account: site.account,
         // An immediate shutdown: no checkpoint, but the shared memory is given back.
         farewell: Signal::QUIT,
+        id_file: None,
     }
 }
 

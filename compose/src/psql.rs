@@ -29,9 +29,7 @@ impl Psql {
     /// Runs the statements, each in a transaction of its own, and gives the rows: one a line, columns separated by `|`.
     pub(crate) fn run(&self, database: &str, sql: &str) -> Result<String> {
         let mut command = Command::new(&self.program);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_libpq_variable(name)) {
-            command.env_remove(name);
-        }
+        without_libpq_variables(&mut command);
         command
             .env("PGOPTIONS", STATEMENT_TIMEOUT)
             .env("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT);
@@ -88,6 +86,12 @@ impl Psql {
 }
 
 /// `PGHOST` and its like would redirect us to the developer's own database.
+pub(crate) fn without_libpq_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_libpq_variable(name)) {
+        command.env_remove(name);
+    }
+}
+
 fn is_libpq_variable(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with("PG"))
 }

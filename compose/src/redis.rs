@@ -168,6 +168,7 @@ fn launch(site: &Site, program: &Path) -> Launch {
         log: site.directory().join("redis.log"),
         account: site.account,
         farewell: Signal::KILL,
+        id_file: None,
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use self::family::{hold_family, kill_family, kill_member, thaw_family};
 use crate::account::Account;
 use crate::error::{Error, Kind, Result};
-use crate::files::log_tail;
+use crate::files::{self, log_tail};
 use crate::processes::signal;
 use crate::wait;
 
@@ -39,6 +39,8 @@ pub(crate) struct Launch {
     pub(crate) account: Account,
     /// Ends it at once when nobody needs its data any more.
     pub(crate) farewell: Signal,
+    /// Where its process id is written, for the watchdog, if the server does not do that itself.
+    pub(crate) id_file: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -231,6 +233,14 @@ impl Server {
         }
     }
 
+    /// Refuses, unless it is down.
+    pub(crate) fn require_down(&self) -> Result<()> {
+        match &*self.state() {
+            State::Down => Ok(()),
+            other => Err(self.wrong_state("down", other)),
+        }
+    }
+
     /// Asks it to end at once, without waiting, so that several can end at the same time before they are dropped.
     pub(crate) fn begin_farewell(&self) {
         if let State::Running(child) | State::Frozen(child) = &*self.state() {
@@ -275,9 +285,16 @@ impl Server {
         // Its own group, so that Ctrl-C in a terminal reaches the owner only, which then decides when the servers end.
         command.process_group(0);
         launch.account.apply(&mut command);
-        command
+        let mut child = command
             .spawn()
-            .map_err(Error::process("start", &launch.program))
+            .map_err(Error::process("start", &launch.program))?;
+        if let Some(id_file) = &launch.id_file
+            && let Err(error) = files::write(id_file, &format!("{}\n", child.id()), launch.account)
+        {
+            kill_family(&mut child)?;
+            return Err(error);
+        }
+        Ok(child)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::account::Account;
 use crate::base::base_directory;
-use crate::binaries::Postgres;
+use crate::binaries::{self, Postgres};
 use crate::configuration::Configuration;
 use crate::error::Result;
 use crate::files;
@@ -35,8 +35,14 @@ impl Site {
         // Short, because the Unix sockets are in it.
         let directory = base_directory(account)?.join(format!("manifold-{:08x}", random() >> 32));
         files::make_directory(&directory, account)?;
-        let mut programs: Vec<&Path> = vec![&postgres.postgres, &postgres.initdb];
+        let mut programs: Vec<&Path> = vec![
+            &postgres.postgres,
+            &postgres.initdb,
+            &postgres.pg_basebackup,
+        ];
         programs.extend(redis_server.as_deref());
+        let fronts = binaries::front_programs();
+        programs.extend(fronts.iter().map(PathBuf::as_path));
         let watchdog = match Watchdog::start(&directory, &programs, account) {
             Ok(watchdog) => watchdog,
             Err(error) => {

@@ -4,7 +4,8 @@
 # rm and sleep, and ps where there is no /proc. A process is never judged by a stored number alone, which might have been
 # reused: it must run one of the cluster's programs in the cluster's directory, or (ps) name that directory as an argument.
 #
-# Arguments: the cluster's directory, the process file system, then the programs postgres, initdb and redis-server.
+# Arguments: the cluster's directory, the process file system, then the programs: postgres, initdb, pg_basebackup, redis-server,
+# and those that stand before nodes.
 
 directory=$1
 proc=$2
@@ -28,7 +29,7 @@ ours_from_proc() {
 }
 
 ours_from_ps() {
-    for file in "$directory"/*/postmaster.pid "$directory"/*/redis.pid; do
+    for file in "$directory"/*/postmaster.pid "$directory"/*/redis.pid "$directory"/*/server.pid; do
         [ -f "$file" ] || continue
         read -r leader < "$file"
         case $(ps -ww -p "$leader" -o command= 2>/dev/null) in
@@ -62,9 +63,10 @@ tell() {
 # A frozen server can do nothing, not even notice that its postmaster died.
 for pid in $(ours "$@"); do kill -CONT "$pid" 2>/dev/null; done
 
-# An immediate shutdown gives the shared memory back; it takes milliseconds. Redis has nothing to give back.
+# An immediate shutdown gives the shared memory back; it takes milliseconds. The others have nothing to give back.
 tell QUIT postmaster.pid "$@"
 tell KILL redis.pid "$@"
+tell KILL server.pid "$@"
 tries=0
 while [ -n "$(ours "$@")" ] && [ "$tries" -lt 20 ]; do
     sleep 0.1

@@ -8,8 +8,10 @@ use crate::calls::Calls;
 use crate::calls::token::Tokens;
 use crate::manifold::Manifold;
 use crate::pools::Pools;
-use crate::pools::connect::endpoint::Endpoint;
+use crate::pools::connect::server::Server;
+use crate::pools::node::Plan;
 use crate::terms::clock::Clock;
+use crate::terms::endpoint::Endpoint;
 use crate::terms::error::{Error, Result};
 use crate::terms::namespace::Namespace;
 use crate::terms::settings::Settings;
@@ -23,6 +25,8 @@ const MOST_WAITING: usize = tokio::sync::Semaphore::MAX_PERMITS;
 /// A poll without a pause would ask without end; one above an hour proves nothing to anybody.
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
+/// What the node is called that is configured as the primary.
+const PRIMARY: &str = "primary";
 const TOKEN_KEY: &str = "MANIFOLD_TOKEN_KEY";
 
 /// Configures a [`Manifold`].
@@ -41,8 +45,8 @@ const TOKEN_KEY: &str = "MANIFOLD_TOKEN_KEY";
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct Builder {
-    primary: Option<Url>,
-    replicas: Vec<Url>,
+    /// The first one is asked first who it is.
+    nodes: Vec<Place>,
     redis: Option<Secret>,
     namespace: String,
     token_keys: Option<TokenKeys>,
@@ -51,10 +55,11 @@ pub struct Builder {
     trapped: Trapped,
 }
 
-/// A URL and where it was configured.
+/// An endpoint, what it is called if it has no name of its own, and where it was configured.
 #[derive(Debug, Clone)]
-struct Url {
-    url: Secret,
+pub(crate) struct Place {
+    endpoint: Endpoint,
+    name: String,
     setting: String,
 }
 
@@ -68,16 +73,30 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-impl Url {
-    fn new(url: impl Into<String>, setting: impl Into<String>) -> Self {
+impl Place {
+    pub(crate) fn new(endpoint: Endpoint, name: String, setting: impl Into<String>) -> Self {
         Self {
-            url: Secret(url.into()),
+            endpoint,
+            name,
             setting: setting.into(),
         }
     }
 
-    fn endpoint(&self) -> Result<Endpoint> {
-        Endpoint::parse(&self.url.0, &self.setting)
+    /// What the pools make a node of.
+    pub(crate) fn plan(&self) -> Result<Plan> {
+        let Endpoint {
+            url,
+            name,
+            tag,
+            statement_timeout,
+            ..
+        } = &self.endpoint;
+        Ok(Plan {
+            server: Server::parse(url, &self.setting)?,
+            name: name.as_ref().unwrap_or(&self.name).as_str().into(),
+            tag: tag.as_deref().map(Into::into),
+            timeout: *statement_timeout,
+        })
     }
 }
 
@@ -94,11 +113,12 @@ impl Builder {
     fn from_variables(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
         let mut builder = Self::default();
         for name in ["DATABASE_PRIMARY_URL", "DATABASE_URL"] {
-            if let (None, Some(url)) = (&builder.primary, variable(name)?) {
-                builder.primary = Some(Url::new(url, name));
+            if let (true, Some(url)) = (builder.nodes.is_empty(), variable(name)?) {
+                let place = Place::new(url.into(), PRIMARY.to_owned(), name);
+                builder.nodes.push(place);
             }
         }
-        if builder.primary.is_none() {
+        if builder.nodes.is_empty() {
             return Err(Error::configuration(
                 "no database is configured",
                 "set DATABASE_PRIMARY_URL (or DATABASE_URL) to postgres://user:password@host/database",
@@ -107,7 +127,10 @@ impl Builder {
         for name in ["DATABASE_REPLICA_URLS", "DATABASE_REPLICA_URL"] {
             let urls = variable(name)?.unwrap_or_default();
             let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
-            builder.replicas.extend(urls.map(|url| Url::new(url, name)));
+            for url in urls {
+                let place = Place::new(url.into(), builder.replica_name(), name);
+                builder.nodes.push(place);
+            }
         }
         builder.redis = variable("REDIS_URL")?.map(Secret);
         builder.namespace = variable("MANIFOLD_NAMESPACE")?.unwrap_or_default();
@@ -117,18 +140,41 @@ impl Builder {
         Ok(builder)
     }
 
-    /// The primary's URL. Required. It may ask for TLS by libpq's parameters:
-    /// [`docs::tls`](crate::docs::tls).
-    pub fn primary(mut self, url: impl Into<String>) -> Self {
-        self.primary = Some(Url::new(url, "the primary's URL"));
+    fn replica_name(&self) -> String {
+        let replicas = self.nodes.iter().filter(|place| place.name != PRIMARY);
+        format!("replica-{}", replicas.count() + 1)
+    }
+
+    /// The primary. It may ask for TLS by libpq's parameters: [`docs::tls`](crate::docs::tls).
+    ///
+    /// Which node takes the writes is observed, not configured: this is the one that is asked first, and it is called
+    /// `primary`.
+    pub fn primary(mut self, endpoint: impl Into<Endpoint>) -> Self {
+        self.nodes.retain(|place| place.name != PRIMARY);
+        let place = Place::new(endpoint.into(), PRIMARY.to_owned(), "the primary's URL");
+        self.nodes.insert(0, place);
         self
     }
 
-    /// The URL of one more replica, a physical standby of the primary. Default: none, so reads run on
+    /// One more replica, a physical standby of the primary. Default: none, so reads run on
     /// the primary, still read-only.
-    pub fn replica(mut self, url: impl Into<String>) -> Self {
-        let setting = format!("the URL of replica-{}", self.replicas.len() + 1);
-        self.replicas.push(Url::new(url, setting));
+    pub fn replica(mut self, endpoint: impl Into<Endpoint>) -> Self {
+        let name = self.replica_name();
+        let setting = format!("the URL of {name}");
+        self.nodes.push(Place::new(endpoint.into(), name, setting));
+        self
+    }
+
+    /// One more node, whatever it is: a primary or a standby of it. One of all must be the primary when the
+    /// manifold connects.
+    pub fn node(mut self, endpoint: impl Into<Endpoint>) -> Self {
+        let others = self
+            .nodes
+            .iter()
+            .filter(|place| place.name.starts_with("node-"));
+        let name = format!("node-{}", others.count() + 1);
+        let setting = format!("the URL of {name}");
+        self.nodes.push(Place::new(endpoint.into(), name, setting));
         self
     }
 
@@ -177,7 +223,7 @@ impl Builder {
 
     /// Connects.
     ///
-    /// The primary must answer. A replica or a Redis that does not is said in the log and tried again
+    /// A primary must answer, among the nodes that were named. Another node or a Redis that does not is said in the log and tried again
     /// in the background.
     ///
     /// # Errors
@@ -194,24 +240,18 @@ impl Builder {
     ///
     /// Dropped, nothing is left behind.
     pub async fn connect(self) -> Result<Manifold> {
-        let primary = self.primary.as_ref().ok_or_else(|| {
-            Error::configuration(
+        if self.nodes.is_empty() {
+            return Err(Error::configuration(
                 "no primary is configured",
                 "call `primary(url)` on the builder",
-            )
-        })?;
+            ));
+        }
         check(&self.settings)?;
         if let Some(keys) = &self.token_keys {
             keys.check("the builder's `token_key`")?;
         }
-        let replicas = self.replicas.iter().map(Url::endpoint);
-        let pools = Pools::new(
-            &primary.endpoint()?,
-            &replicas.collect::<Result<Vec<_>>>()?,
-            &self.settings,
-            self.clock.clone(),
-            self.trapped,
-        )?;
+        let plans: Vec<_> = self.nodes.iter().map(Place::plan).collect::<Result<_>>()?;
+        let pools = Pools::new(&plans, &self.settings, self.clock.clone(), self.trapped)?;
         let redis = self.redis.as_ref().map(|url| url.0.as_str());
         let cache = Cache::new(redis, self.settings.cache.clone(), self.clock.clone())?;
         self.announce();
@@ -242,7 +282,7 @@ impl Builder {
     }
 
     fn announce(&self) {
-        if self.replicas.is_empty() {
+        if self.nodes.len() == 1 {
             tracing::info!("no replica configured: reads run on the primary, read-only");
         }
         if self.redis.is_none() {
@@ -391,7 +431,7 @@ mod tests {
     fn without_the_feature_a_url_that_would_do_without_is_taken() {
         for mode in ["disable", "allow", "prefer"] {
             let url = format!("postgres://h/d?sslmode={mode}");
-            assert!(Endpoint::parse(&url, "the URL").is_ok(), "{mode}");
+            assert!(Server::parse(&url, "the URL").is_ok(), "{mode}");
         }
     }
 }

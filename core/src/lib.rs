@@ -121,6 +121,7 @@ pub use session::Session;
 pub use terms::cacheable::Cacheable;
 pub use terms::call::{Isolation, Name};
 pub use terms::clock::{Clock, Moment};
+pub use terms::endpoint::Endpoint;
 pub use terms::error::{Error, Result};
 pub use terms::fingerprint::Fingerprint;
 pub use terms::key::{CacheKey, IntoKeys, Key, KeyWriter};
@@ -129,7 +130,8 @@ pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
 pub use terms::route::{Read, Reason, Role, Route, Source, routes};
 pub use terms::settings::{
-    Balance, CacheSettings, PoolSettings, ReadSettings, Settings, TokenStoreSettings, WriteSettings,
+    AllOut, Balance, CacheSettings, PoolSettings, ReadSettings, Settings, TokenStoreSettings,
+    WriteSettings,
 };
 pub use terms::stored::StoredName;
 pub use terms::token::key::TokenKey;

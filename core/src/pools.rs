@@ -1,16 +1,18 @@
-//! Floor 1, the room that holds connections: one primary, some replicas, and what was last learned
-//! about each.
+//! Floor 1, the room that holds connections: some nodes, of which one is the primary, and what was
+//! last learned about each.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
+use crate::rules::duty::Duty;
 use crate::terms::clock::{Clock, Moment};
 use crate::terms::error::{Error, Result};
 use crate::terms::position::Position;
+use crate::terms::route::Role;
 use crate::terms::settings::{Balance, ReadSettings, Settings};
-use crate::terms::sighting::PRIMARY;
 use crate::terms::trap::Trapped;
 
 pub mod commit;
@@ -20,6 +22,8 @@ pub mod lease;
 pub mod node;
 pub mod outcome;
 pub mod queries;
+pub mod roles;
+pub mod shared;
 pub mod status;
 pub mod survey;
 pub mod tour;
@@ -28,10 +32,10 @@ pub mod upkeep;
 pub mod watcher;
 
 use connect::Session;
-use connect::endpoint::Endpoint;
 use connect::identity::Identity;
 use lease::Lease;
-use node::{Node, Shared, Unavailable};
+use node::{Node, Plan, Unavailable};
+use shared::Shared;
 use status::NodeStatus;
 use survey::Survey;
 use watcher::Watcher;
@@ -39,84 +43,126 @@ use watcher::Watcher;
 /// All nodes of a manifold.
 #[derive(Debug)]
 pub struct Pools {
-    /// The primary first; each at the place of its number.
-    nodes: Vec<Arc<Node>>,
+    /// In the order in which they joined.
+    nodes: RwLock<Arc<[Arc<Node>]>>,
+    /// The number of the next one to join.
+    next_node: AtomicU64,
     balance: Balance,
     turns: AtomicU64,
     reading: ReadSettings,
+    /// How long a write waits for a primary.
+    find_primary: Duration,
+    /// Read connections to the primary while there are replicas.
+    fallback: usize,
     /// One permit for each read that waits because the primary's read pool is in use.
     waiting: Semaphore,
+    /// The node that was told of last as the primary.
+    announced: Mutex<Option<usize>>,
+    closed: AtomicBool,
     shared: Arc<Shared>,
 }
 
 impl Pools {
-    /// Pools for these endpoints; nothing is connected yet.
+    /// Pools for these nodes; nothing is connected yet.
     pub fn new(
-        primary: &Endpoint,
-        replicas: &[Endpoint],
+        plans: &[Plan],
         settings: &Settings,
         clock: Clock,
         trapped: Trapped,
     ) -> Result<Self> {
-        let pool = settings.pool.clone();
-        let alone = replicas.is_empty();
-        let reading = if alone {
-            pool.size
-        } else {
-            pool.fallback_size.unwrap_or((pool.size / 5).max(1))
-        };
-        let survey = Survey::new(&settings.read, trapped);
-        let shared = Arc::new(Shared::new(clock, pool, survey));
-        let size = shared.settings.size;
-        let primary = Node::new(
-            PRIMARY,
-            "primary",
-            primary,
-            reading,
-            Some(size),
-            Arc::clone(&shared),
-        );
-        let replicas = replicas.iter().enumerate().map(|(at, endpoint)| {
-            let id = PRIMARY + 1 + at;
-            let name = format!("replica-{id}");
-            Node::new(id, &name, endpoint, size, None, Arc::clone(&shared))
-        });
-        Ok(Self {
-            nodes: std::iter::once(primary)
-                .chain(replicas)
-                .map(|node| node.map(Arc::new))
-                .collect::<Result<_>>()?,
+        let pool = &settings.pool;
+        let pools = Self {
+            nodes: RwLock::new(Arc::new([])),
+            next_node: AtomicU64::new(0),
             balance: settings.balance,
             turns: AtomicU64::new(0),
             reading: settings.read.clone(),
+            find_primary: settings.write.find_primary,
+            fallback: pool.fallback_size.unwrap_or((pool.size / 5).max(1)),
             waiting: Semaphore::new(settings.read.max_waiting),
-            shared,
-        })
+            announced: Mutex::default(),
+            closed: AtomicBool::new(false),
+            shared: Arc::new(Shared::new(clock, settings, trapped)),
+        };
+        for plan in plans {
+            pools.admit(plan)?;
+        }
+        Ok(pools)
     }
 
-    /// Connects to the primary, which must answer, and to the replicas, which need not: one that
-    /// does not is left out and said so.
+    /// One more node, to which nothing is connected yet.
+    pub fn admit(&self, plan: &Plan) -> Result<Arc<Node>> {
+        // As many as that nobody adds.
+        let id =
+            usize::try_from(self.next_node.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
+        let node = Node::new(id, plan, self.fallback, Arc::clone(&self.shared))?;
+        let node = Arc::new(node);
+        self.shared.roles.join(id);
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        *nodes = nodes.iter().cloned().chain([Arc::clone(&node)]).collect();
+        Ok(node)
+    }
+
+    /// Connects to all nodes. One of them must be a primary; the others need not answer: one that does not is
+    /// left out and said so.
     pub async fn open(&self) -> Result<Identity> {
-        let identity = self.primary().identify(Session::Write).await?;
-        self.shared.expect(identity.clone());
-        let replicas = self.replicas().map(|replica| async move {
-            if let Err(error) = replica.identify(Session::Read).await {
+        let nodes = self.nodes();
+        let mut others = nodes.iter();
+        let mut refusal = None;
+        // Whoever answers first says which database this is about.
+        for node in others.by_ref() {
+            match node.identify().await {
+                Ok(identity) => {
+                    self.shared.expect(identity);
+                    break;
+                }
+                Err(error) if error.is_configuration() => return Err(error),
+                Err(error) => {
+                    node.refused(&error);
+                    refusal.get_or_insert(error);
+                }
+            }
+        }
+        let others = others.map(|node| async move {
+            if let Err(error) = node.identify().await {
                 if error.is_configuration() {
                     return Err(error);
                 }
-                replica.refused(&error);
+                node.refused(&error);
             }
             Ok(())
         });
-        futures_util::future::try_join_all(replicas).await?;
-        Ok(identity)
+        futures_util::future::try_join_all(others).await?;
+        self.assign();
+        match (self.primary(), self.shared.expected()) {
+            (Some(_), Some(identity)) => Ok(identity.clone()),
+            _ => Err(refusal.unwrap_or_else(nobody_writes)),
+        }
     }
 
-    /// A connection for writing.
+    /// A connection for writing. While no node takes writes it waits for one, so nothing was sent when it
+    /// fails.
     pub async fn write(&self) -> Result<Lease> {
-        match self.primary().lend(Session::Write).await {
-            Ok(loan) => Ok(Lease::new(loan, Arc::clone(self.primary()))),
-            Err(unavailable) => Err(self.error(unavailable)),
+        let mut changes = self.shared.roles.changes();
+        let mut patience = std::pin::pin!(tokio::time::timeout(
+            self.find_primary,
+            std::future::pending::<()>()
+        ));
+        let mut last = None;
+        loop {
+            changes.mark_unchanged();
+            if let Some(primary) = self.primary().filter(|primary| !primary.is_left_out()) {
+                match primary.lend(Session::Write).await {
+                    Ok(loan) => return Ok(Lease::new(loan, primary, Role::Primary)),
+                    Err(Unavailable::Down(who, error)) => last = Some(error.into_error(&who)),
+                    Err(unavailable) => return Err(self.error(unavailable)),
+                }
+            }
+            tokio::select! {
+                // The sender lives as long as these pools.
+                _ = changes.changed() => {}
+                _ = &mut patience => return Err(last.unwrap_or_else(nobody_writes)),
+            }
         }
     }
 
@@ -131,9 +177,9 @@ impl Pools {
         position
     }
 
-    /// What a person wants to know about each node, the primary first.
+    /// What a person wants to know about each node, in the order in which they joined.
     pub fn status(&self) -> Vec<NodeStatus> {
-        self.nodes().map(|node| node.status()).collect()
+        self.nodes().iter().map(|node| node.status()).collect()
     }
 
     /// What is known of positions.
@@ -152,28 +198,56 @@ impl Pools {
     }
 
     /// One watcher for each node.
-    pub fn watchers(&self) -> impl Iterator<Item = Watcher> {
+    pub fn watchers(&self) -> Vec<Watcher> {
         // Up to a fifth sooner or later, so that many processes do not ask at once.
         let period = self.reading.poll.mul_f64(0.8 + 0.4 * dice::fraction());
-        let watcher = move |node| Watcher::new(node, self.reading.clone(), period);
-        self.nodes.iter().map(watcher)
+        let watcher = |node| Watcher::new(node, self.reading.clone(), period);
+        self.nodes().iter().map(watcher).collect()
     }
 
-    fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
-        self.nodes.iter()
+    /// All nodes now.
+    pub fn nodes(&self) -> Arc<[Arc<Node>]> {
+        Arc::clone(&self.nodes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The node with this number.
-    pub fn node(&self, id: usize) -> Option<&Arc<Node>> {
-        self.nodes.get(id)
+    pub fn node(&self, id: usize) -> Option<Arc<Node>> {
+        self.nodes().iter().find(|node| node.id == id).cloned()
     }
 
-    fn primary(&self) -> &Arc<Node> {
-        &self.nodes[PRIMARY]
+    /// The node that takes the writes, as far as anybody knows.
+    pub fn primary(&self) -> Option<Arc<Node>> {
+        self.node(self.shared.roles.now().primary()?)
     }
 
-    fn replicas(&self) -> impl Iterator<Item = &Arc<Node>> {
-        self.nodes.iter().skip(PRIMARY + 1)
+    /// Whether it is this node that takes the writes.
+    pub fn takes_writes(&self, node: &Node) -> bool {
+        self.shared.roles.now().is_primary(node.id)
+    }
+
+    /// Sees to what follows from the roles: from which pool each node lends, and that it is told when the
+    /// primary is another.
+    pub fn assign(&self) {
+        let (nodes, roles) = (self.nodes(), self.shared.roles.now());
+        let is_replica = |node: &Arc<Node>| roles.duty(node.id) != Duty::Primary;
+        let alone = !nodes.iter().any(is_replica);
+        for node in nodes.iter() {
+            node.set_fallback(roles.is_primary(node.id) && !alone);
+        }
+        let mut announced = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let primary = roles.primary();
+        if *announced != primary
+            && let Some(node) = nodes.iter().find(|node| Some(node.id) == primary)
+        {
+            if announced.is_some() {
+                let (node, timeline) = (&node.name, self.shared.survey.latest());
+                tracing::warn!(%node, ?timeline, "the primary is another node now: it takes the writes");
+            }
+            *announced = primary;
+        }
     }
 
     fn next_turn(&self) -> u64 {
@@ -187,14 +261,21 @@ impl Pools {
 
     /// Lends no connection any more; those that are out close when they come back.
     pub fn close(&self) {
-        self.nodes().for_each(|node| node.close());
+        self.closed.store(true, Ordering::SeqCst);
+        self.nodes().iter().for_each(|node| node.close());
     }
 
     fn error(&self, unavailable: Unavailable) -> Error {
         match unavailable {
             Unavailable::Full(who) => Error::busy(&*who, self.shared.settings.wait),
             Unavailable::Down(who, error) => error.into_error(&who),
-            Unavailable::Closed => Error::shut_down(),
+            Unavailable::Closed(_) if self.closed.load(Ordering::SeqCst) => Error::shut_down(),
+            Unavailable::Closed(who) => Error::unreachable(&*who, "it was removed", None),
         }
     }
+}
+
+/// Nobody says that it is a primary on the highest timeline.
+pub(super) fn nobody_writes() -> Error {
+    Error::unreachable("the primary", "no node takes writes now", None)
 }

@@ -3,7 +3,9 @@
 
 pub mod balance;
 pub mod breaker;
+pub mod duty;
 pub mod fitness;
+pub mod lag;
 pub mod proof;
 pub mod recall;
 pub mod ring;

@@ -86,8 +86,8 @@ impl TokenStore {
     ///
     /// Dropped, nothing has happened to any token.
     pub async fn session(&self, key: impl AsRef<[u8]>) -> Session {
-        let memory = self.manifold.calls().recall(key.as_ref()).await;
-        Session::new(self.manifold.clone(), memory)
+        let (memory, written) = self.manifold.calls().recall(key.as_ref()).await;
+        Session::new(self.manifold.clone(), memory).recalled(written)
     }
 
     /// Saves `session`, one of this manifold, under `key`: call it when its request has done its work, and
@@ -110,7 +110,6 @@ impl TokenStore {
     ///
     /// Dropped, it may be saved or not, and is not tried again.
     pub async fn save(&self, key: impl AsRef<[u8]>, session: &Session) -> Result<()> {
-        let calls = self.manifold.calls();
-        calls.save_token(key.as_ref(), session.memory(), None).await
+        session.save(key.as_ref(), None).await
     }
 }

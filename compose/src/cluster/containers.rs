@@ -1,5 +1,7 @@
 //! The cluster that `compose.yaml` runs in containers, for the tests that break nothing.
 
+use std::sync::Arc;
+
 use crate::binaries::Postgres;
 use crate::configuration::DATABASE;
 use crate::error::{Kind, Result};
@@ -44,7 +46,7 @@ impl Cluster {
             replicas: replicas.collect::<Result<_>>()?,
             redis: Some(Redis::elsewhere(&site, port(REDIS)?)),
             primary,
-            site,
+            site: Arc::new(site),
         };
         cluster.wait_streaming()?;
         Ok(cluster)

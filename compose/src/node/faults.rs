@@ -1,4 +1,4 @@
-//! What can happen to a node. Every fault has its way back, except promotion, which has none in PostgreSQL either.
+//! What can happen to a node, and the way back from it; the one from a promotion is in `rejoining`.
 
 use std::time::Duration;
 
@@ -16,7 +16,10 @@ const FAULT_LIMIT: Duration = Duration::from_secs(10);
 const RELOAD_GRACE: Duration = Duration::from_millis(200);
 
 impl Node {
-    /// Starts it again after `kill` or `stop`, with the same port and data, and waits until it accepts connections.
+    /// Starts it again after `kill` or `stop`, with the same port, data and role, and waits until it accepts connections.
+    ///
+    /// So a primary in whose place another node was promoted comes back as a primary on its old timeline, and takes writes.
+    /// [`Node::rejoin`] brings it back as a standby.
     ///
     /// # Errors
     ///
@@ -70,7 +73,8 @@ impl Node {
             .map(drop)
     }
 
-    /// Makes a replica a primary on a new timeline. What it had not received is not in it; the other nodes are not told.
+    /// Makes a replica a primary on a new timeline. What it had not received is not in it; the other nodes are not told, and
+    /// a primary that runs remains one. The way back is [`Node::rejoin`].
     pub fn promote(&self) -> Result<()> {
         self.require_replica()?;
         let limit = FAULT_LIMIT.as_secs();
@@ -88,16 +92,12 @@ impl Node {
     }
 
     /// Makes a replica follow another node, for example one that was promoted; its slot there is created if missing.
+    ///
+    /// A replica that has replayed more of the old timeline than the promoted one had cannot follow it; its log says that the
+    /// new timeline forked off before. That one needs [`Node::rejoin`].
     pub fn follow(&self, upstream: &Node) -> Result<()> {
         self.require_replica()?;
-        let slot = self.slot();
-        upstream.run_sql(
-            "postgres",
-            &format!(
-                "select pg_create_physical_replication_slot('{slot}') \
-                 where not exists (select from pg_replication_slots where slot_name = '{slot}')"
-            ),
-        )?;
+        self.reserve_slot_on(upstream)?;
         self.set_connection_info(&self.connection_info(upstream.port()))?;
         *self.upstream() = Upstream::Following(upstream.port());
         Ok(())
@@ -149,6 +149,16 @@ impl Node {
             rule,
         }
         .into())
+    }
+
+    /// Creates its slot there if it is missing. From then on the upstream keeps the WAL that this node has not received.
+    pub(super) fn reserve_slot_on(&self, upstream: &Self) -> Result<()> {
+        let slot = self.slot();
+        let sql = format!(
+            "select pg_create_physical_replication_slot('{slot}', true) \
+             where not exists (select from pg_replication_slots where slot_name = '{slot}')"
+        );
+        upstream.run_sql("postgres", &sql).map(drop)
     }
 
     /// The port of its upstream, cut off or not.

@@ -5,10 +5,9 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{LIMIT, cluster_with_table, eventually, processes_of, psql, sql, streaming};
-
-/// What a client sends first when it would like TLS; the server answers with one byte.
-const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+use crate::support::{
+    LIMIT, TLS_REQUEST, cluster_with_table, eventually, processes_of, psql, sql, streaming,
+};
 
 #[test]
 fn a_killed_node_is_gone_at_once_and_comes_back_with_its_data() {

@@ -1,12 +1,14 @@
 //! Nothing is left behind, however the owner goes.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use manifold_compose::Cluster;
-use rustix::process::{Pid, Signal, getpgid};
+use rustix::process::{Pid, Signal, getpgid, kill_process};
 
 use crate::owner::Owner;
-use crate::support::{assert_nothing_left, processes_of, segment_exists, segment_of};
+use crate::support::{assert_nothing_left, eventually, processes_of, segment_exists, segment_of};
 
 #[test]
 fn a_dropped_cluster_leaves_nothing_even_with_frozen_and_killed_servers() {
@@ -62,6 +64,39 @@ fn an_owner_that_is_killed_leaves_nothing_even_with_frozen_and_killed_servers() 
         !segments.iter().any(|id| segment_exists(id)),
         "shared memory is left"
     );
+}
+
+#[test]
+fn an_owner_that_is_killed_during_a_base_backup_leaves_nothing() {
+    if !Path::new("/proc/self/cmdline").exists() {
+        return;
+    }
+    let mut owner = Owner::spawn("rejoining", &[]);
+    let directory = owner.directory();
+    // Frozen, so that it does not end before the owner.
+    eventually("a base backup is taken", || {
+        let backups = processes_of(&directory).into_iter().filter(|pid| {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains("pg_basebackup")
+        });
+        let frozen = backups.map(|pid| {
+            let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+            kill_process(pid, Signal::STOP).is_ok()
+        });
+        frozen.fold(false, |any, one| any | one)
+    });
+    owner.signal(Signal::KILL);
+    owner.process.wait().unwrap();
+    assert_nothing_left(&directory);
+}
+
+#[test]
+fn an_owner_that_is_killed_leaves_nothing_of_what_stood_before_the_nodes() {
+    let mut owner = Owner::spawn("fronts", &[]);
+    let directory = owner.directory();
+    owner.signal(Signal::KILL);
+    owner.process.wait().unwrap();
+    assert_nothing_left(&directory);
 }
 
 #[test]

@@ -7,8 +7,10 @@
 )]
 
 mod crashes;
+mod haproxy;
 mod leaving;
 mod owner;
+mod pgbouncer;
 mod redis;
 mod replication;
 mod starting;

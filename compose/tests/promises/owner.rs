@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use manifold_compose::Cluster;
 
+use crate::support::installed;
+
 /// What the owner does after it has started its cluster.
 const MODE: &str = "MANIFOLD_COMPOSE_TEST_OWNER";
 
@@ -27,13 +29,30 @@ fn owner_process() {
         cluster.replica(1).kill().unwrap();
         cluster.redis().unwrap().freeze().unwrap();
     }
+    let fronts = (mode == "fronts").then(|| {
+        let (primary, old) = (cluster.primary(), cluster.pgbouncer(cluster.primary()));
+        let poolers = [
+            old.before(1, 21),
+            cluster.pgbouncer(primary).at_least(1, 21),
+        ];
+        let poolers = poolers.map(|pooler| installed(pooler.start()));
+        if let Some(frozen) = &poolers[1] {
+            frozen.freeze().unwrap();
+        }
+        (poolers, installed(cluster.haproxy([primary]).start()))
+    });
     println!("OWNER {}", cluster.directory().display());
     match mode.as_str() {
         "abort" => std::process::abort(),
         "drop" => {}
+        "rejoining" => loop {
+            cluster.replica(0).kill().unwrap();
+            cluster.replica(0).rejoin(cluster.primary()).unwrap();
+        },
         // Until it is killed; or until the test is gone, which holds the other end.
         _ => drop(std::io::stdin().read_to_end(&mut Vec::new())),
     }
+    drop(fronts);
 }
 
 pub struct Owner {

@@ -55,3 +55,22 @@ fn redis_forgets_when_flushed_or_killed_and_keeps_still_when_frozen() {
     redis.start().unwrap();
     assert_eq!(ask(&mut connection(redis), "EXISTS a").unwrap(), ":0");
 }
+
+#[test]
+fn redis_comes_back_on_its_port_and_empty_even_if_it_was_killed_while_frozen() {
+    let cluster = Cluster::builder().replicas(0).start().unwrap();
+    let redis = cluster.redis().unwrap();
+    let port = redis.port();
+    for _ in 0..3 {
+        assert_eq!(ask(&mut connection(redis), "SET a 1").unwrap(), "+OK");
+        redis.freeze().unwrap();
+        assert!(redis.freeze().is_ok(), "frozen twice is frozen");
+        assert!(redis.start().unwrap_err().is_wrong_state());
+        redis.kill().unwrap();
+        redis.kill().unwrap();
+        assert!(redis.freeze().unwrap_err().is_wrong_state());
+        redis.start().unwrap();
+        assert_eq!(redis.port(), port);
+        assert_eq!(ask(&mut connection(redis), "EXISTS a").unwrap(), ":0");
+    }
+}

@@ -6,10 +6,13 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use manifold_compose::{Cluster, Node};
+use manifold_compose::{Cluster, Node, Result};
 
 /// Enough for a busy machine; a promise that holds is seen within milliseconds.
 pub const LIMIT: Duration = Duration::from_secs(15);
+
+/// What a client sends first when it would like TLS; the server answers with one byte.
+pub const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Asks until it is so, and fails the test at the deadline.
 #[track_caller]
@@ -55,6 +58,31 @@ pub fn psql(node: &Node) -> Command {
 /// Connects by a URL, over TCP, and runs a statement.
 pub fn connect(node: &Node, url: &str, sql: &str) -> Output {
     psql(node).args(["-c", sql, url]).output().unwrap()
+}
+
+/// What it answers to a statement that it takes.
+#[track_caller]
+pub fn ask(node: &Node, url: &str, sql: &str) -> String {
+    let output = connect(node, url, sql);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{url}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What was started; nothing if it is not to be had on this machine, which is then said.
+#[track_caller]
+pub fn installed<T>(started: Result<T>) -> Option<T> {
+    match started {
+        Ok(started) => Some(started),
+        Err(error) if error.is_missing_binary() => {
+            println!(
+                "skipped: {}, because {error}",
+                std::thread::current().name().unwrap_or("this")
+            );
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// How many replicas stream from this node.

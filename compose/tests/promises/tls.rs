@@ -7,7 +7,7 @@ use std::process::Output;
 
 use manifold_compose::{Cluster, Node, Tls};
 
-use crate::support::{Temporary, connect, sql, streaming};
+use crate::support::{Temporary, ask, connect, installed, sql, streaming};
 
 /// A root, a server's certificate for `127.0.0.1`, and a client's for `app`, in one directory.
 struct Papers(Temporary);
@@ -143,4 +143,22 @@ fn a_pem_file_that_is_not_there_is_said() {
     let tls = Tls::new("/nowhere/server.pem", "/nowhere/server.key");
     let error = Cluster::builder().tls(tls).start().unwrap_err();
     assert!(error.to_string().contains("/nowhere/server.pem"), "{error}");
+}
+
+#[test]
+fn pgbouncer_speaks_tls_to_nodes_that_demand_it() {
+    let papers = Papers::new("tls-pgbouncer");
+    let builder = Cluster::builder().replicas(0).redis(false);
+    let cluster = builder.tls(papers.tls().demanded()).start().unwrap();
+    let primary = cluster.primary();
+    for builder in [
+        cluster.pgbouncer(primary).before(1, 21),
+        cluster.pgbouncer(primary).at_least(1, 21),
+    ] {
+        let Some(pgbouncer) = installed(builder.start()) else {
+            continue;
+        };
+        let encrypted = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+        assert_eq!(ask(primary, &pgbouncer.url(), encrypted), "t");
+    }
 }

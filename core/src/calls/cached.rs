@@ -55,7 +55,10 @@ impl Calls {
             // Only the primary's own answer is one.
             return self.alone(caller, call, body).await;
         }
-        let need = self.hit_need(caller, policy);
+        let need = match self.hit_need(caller, policy) {
+            Ok(need) => need,
+            Err(error) => return Outcome::failed(error),
+        };
         if let Some((answer, bounds)) = self.cache.near(&key, |bounds| need.is_met_by(bounds)) {
             self.report_hit(name, Reason::Cached, Source::L1, &bounds);
             return Outcome::from_result(Ok(answer));

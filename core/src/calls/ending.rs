@@ -75,6 +75,12 @@ impl Calls {
         _permit: OwnedSemaphorePermit,
     ) -> Result<(), Ended> {
         let name = author.name;
+        if !self.pools.takes_writes(lease.node()) {
+            // What it would acknowledge is lost already. The lease's end rolls back.
+            let node = &*lease.node().name;
+            let why = "another node took over its writes before the COMMIT; nothing was changed";
+            return Err(Ended::Failed(Error::unreachable(node, why, None)));
+        }
         match lease.commit().await {
             Ok(committed) => {
                 lease.give_back();

@@ -5,7 +5,9 @@ use crate::calls::caller::Caller;
 use crate::calls::read::Wanted;
 use crate::pools::tour::Need;
 use crate::terms::bounds::Bounds;
-use crate::terms::memory::Memory;
+use crate::terms::error::{Error, Result};
+use crate::terms::history::Survival;
+use crate::terms::memory::{HitFloor, Memory};
 use crate::terms::policy::{Consistency, Policy};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
@@ -19,6 +21,8 @@ pub struct HitNeed {
     recent: Option<Position>,
     /// Nobody knows how old an answer is.
     none: bool,
+    /// An answer of an older timeline may show what is lost.
+    timeline: Option<u32>,
 }
 
 impl HitNeed {
@@ -27,11 +31,41 @@ impl HitNeed {
         let includes = |floor: Option<Position>| {
             floor.is_none_or(|floor| bounds.stamp.is_some_and(|stamp| floor.is_covered_by(stamp)))
         };
-        !self.none && includes(self.undeclared) && includes(self.recent)
+        let is_of = |stamp: Position| Some(stamp.timeline()) >= self.timeline;
+        !self.none
+            && bounds.stamp.is_none_or(is_of)
+            && includes(self.undeclared)
+            && includes(self.recent)
     }
 }
 
 impl Calls {
+    /// Tells a session, once, that writes which were acknowledged to it are lost, or may be. Nobody is told of
+    /// those without a session: who calls next is somebody else; an event says so.
+    ///
+    /// # Errors
+    ///
+    /// `is_write_lost`, `is_write_uncertain`.
+    pub fn judge(&self, memory: Option<&Memory>) -> Result<()> {
+        let survey = self.pools.survey();
+        let survival = |written| survey.survival(written);
+        let timeline = survey.latest().unwrap_or_default();
+        let verdict = memory.unwrap_or(&self.process).judge(survival);
+        match (verdict, memory) {
+            (Survival::Current | Survival::Kept, _) => Ok(()),
+            (Survival::Lost, Some(_)) => Err(Error::write_lost(timeline)),
+            (Survival::Uncertain, Some(_)) => Err(Error::write_uncertain(timeline)),
+            (Survival::Lost | Survival::Uncertain, None) => {
+                tracing::error!(
+                    ?verdict,
+                    timeline,
+                    "writes of this process that were acknowledged are lost with the old primary, or may be"
+                );
+                Ok(())
+            }
+        }
+    }
+
     /// What a load must include.
     pub fn need(&self, policy: Policy, memory: Option<&Memory>, wanted: Wanted) -> Need {
         let mut need = Need {
@@ -70,13 +104,19 @@ impl Calls {
     }
 
     /// What a hit must include.
-    pub fn hit_need(&self, caller: &Caller, policy: Policy) -> HitNeed {
+    ///
+    /// # Errors
+    ///
+    /// As [`Calls::judge`].
+    pub fn hit_need(&self, caller: &Caller, policy: Policy) -> Result<HitNeed> {
         let mut none = false;
         let undeclared = match policy.consistency {
             Consistency::Session => match self.memory_of(caller) {
                 Some(memory) => {
-                    none = memory.has_lost();
-                    memory.cached()
+                    self.judge(Some(&*memory))?;
+                    let HitFloor { cached, lost } = memory.hit_floor();
+                    none = lost;
+                    cached
                 }
                 None => self.process_cached(),
             },
@@ -85,6 +125,7 @@ impl Calls {
         let mut need = HitNeed {
             undeclared,
             none,
+            timeline: self.pools.survey().latest(),
             ..HitNeed::default()
         };
         if let Some(bound) = policy.max_staleness {
@@ -94,6 +135,6 @@ impl Calls {
                 .required(self.pools.now().earlier(bound));
             need.none |= need.recent.is_none();
         }
-        need
+        Ok(need)
     }
 }

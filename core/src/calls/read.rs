@@ -21,7 +21,7 @@ use crate::terms::memory::Memory;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
 use crate::terms::route::{Role, Route, Source};
-use crate::terms::sighting::{Kept, PRIMARY, Sighting, Tick};
+use crate::terms::sighting::{Keeper, Kept, Sighting, Tick};
 use crate::terms::trap::Trap;
 
 /// What a load brought.
@@ -79,6 +79,11 @@ impl Calls {
     ) -> Loaded<B::Output> {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or(call.policy);
+        if policy.heeds_session()
+            && let Err(error) = self.judge(memory.as_deref())
+        {
+            return nowhere(error);
+        }
         let need = self.need(policy, memory.as_deref(), wanted);
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
@@ -89,11 +94,10 @@ impl Calls {
                 Ok(stop) => stop,
                 Err(error) => return nowhere(error),
             };
-            let node = lease.node().id;
-            // The arguments once more, while there is somebody else to ask.
-            let may_be_behind = matches!(known, Known::Ask) && node != PRIMARY;
-            let goes_on = tour.goes_on(node) || may_be_behind;
-            let spare = if goes_on && attempts + 1 < call.attempts {
+            let (node, of_primary) = (lease.node().id, lease.is_of_primary());
+            let may_be_behind = matches!(known, Known::Ask) && !of_primary;
+            // The arguments once more, for another node, or for the next primary.
+            let spare = if attempts + 1 < call.attempts {
                 body.again()
             } else {
                 None
@@ -114,7 +118,7 @@ impl Calls {
                 tour.behind();
             }
             match spare {
-                Some(again) if run.behind || run.may_go_better() => {
+                Some(again) if run.behind || run.may_go_better(of_primary) => {
                     if !run.behind {
                         tour.failed(node);
                     }
@@ -132,7 +136,7 @@ impl Calls {
             let bounds = Bounds {
                 stamp: route.stamp,
                 reach: run.reach,
-                primary: node == PRIMARY,
+                primary: of_primary,
             };
             let source = route.source.clone();
             telemetry::answered(route);
@@ -188,7 +192,7 @@ impl Calls {
         attempts: u8,
     ) -> Route {
         let node = lease.node();
-        let primary = node.id == PRIMARY;
+        let primary = lease.is_of_primary();
         let stamp = sighting.map(Sighting::stamp);
         let now = self.pools.now();
         let age = if primary {
@@ -198,11 +202,7 @@ impl Calls {
             stamp.and_then(|stamp| self.pools.survey().age(stamp, now))
         };
         Route {
-            role: Some(if primary {
-                Role::Primary
-            } else {
-                Role::Replica
-            }),
+            role: Some(lease.role()),
             need: tour.needed(),
             stamp,
             age,
@@ -232,8 +232,14 @@ struct Run<T> {
 impl<T: Outcome> Run<T> {
     /// Whether another node may do better: only the connection's failure and another transaction's
     /// conflict run a body again, never an error of the query's or the user's own.
-    fn may_go_better(&self) -> bool {
-        self.output.answer().is_none() && matches!(self.left, Left::Broken | Left::Conflict)
+    fn may_go_better(&self, of_primary: bool) -> bool {
+        let elsewhere = match self.left {
+            Left::Broken => true,
+            // There is no node beside the primary that shows no less.
+            Left::Conflict => !of_primary,
+            Left::Sound | Left::Doubtful => false,
+        };
+        self.output.answer().is_none() && elsewhere
     }
 
     /// What the session must find again.
@@ -258,10 +264,12 @@ fn remember<T: Outcome>(memory: &Memory, tour: &Tour<'_>, lease: &Lease, run: &R
 
 /// What a session must find again that was answered by this lease's node.
 pub fn kept(lease: &Lease, began: Tick, ended: Tick) -> Kept {
-    let node = lease.node().id;
     Kept {
-        node,
-        door: (node != PRIMARY).then(|| lease.line().door.clone()),
+        by: if lease.is_of_primary() {
+            Keeper::Primary
+        } else {
+            Keeper::Node(lease.node().id, lease.line().door.clone())
+        },
         began,
         ended,
     }
@@ -286,21 +294,21 @@ async fn run<B: ReadBody>(
             let mut conn = ReadConn::new(lease.wire());
             let output = notes.around(body.run(&mut conn)).await;
             let sighting = lease.ask().await;
-            let node = lease.node().id;
+            let role = lease.role();
             let fresh = sighting.as_ref();
-            notes.decide(fresh.is_some_and(|seen| tour.accepts(node, seen)));
+            notes.decide(fresh.is_some_and(|seen| tour.accepts(role, seen)));
             (sighting, output)
         }
         Known::Ask => {
             notes.ask();
             let question = lease.ask_beside();
-            let node = lease.node().id;
+            let role = lease.role();
             let deciding = async {
                 let sighting = question.await;
                 // The primary is asked for the stamp only; without one its answer is fresh, too.
                 let fresh = sighting
                     .as_ref()
-                    .map_or(node == PRIMARY, |seen| tour.accepts(node, seen));
+                    .map_or(role == Role::Primary, |seen| tour.accepts(role, seen));
                 notes.decide(fresh);
                 sighting
             };
@@ -314,10 +322,10 @@ async fn run<B: ReadBody>(
 /// Asks the lease's node where it is, before anything is read. `None`: it is behind or cannot tell, and
 /// was left.
 pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Known)> {
-    let node = lease.node().id;
+    let (node, role) = (lease.node().id, lease.role());
     let sighting = lease.ask().await;
     match sighting {
-        Some(sighting) if tour.accepts(node, &sighting) => {
+        Some(sighting) if tour.accepts(role, &sighting) => {
             return Some((lease, Known::Enough(Some(sighting))));
         }
         None if lease.settle().await == Left::Broken => tour.failed(node),

@@ -25,6 +25,8 @@ use crate::terms::sighting::{Kept, Sighting, Tick};
 
 /// Every snapshot goes by this name.
 const NAME: Name = Name::new("Manifold", "read_snapshot");
+/// How many connections may turn out to be broken before the call fails: as many as a read's.
+const ATTEMPTS: u32 = 3;
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl Calls {
@@ -55,6 +57,9 @@ impl Calls {
     {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or_default();
+        if policy.heeds_session() {
+            self.judge(memory.as_deref())?;
+        }
         let need = self.need(policy, memory.as_deref(), Wanted::default());
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
@@ -106,6 +111,7 @@ impl Drop for Showing<'_> {
 
 /// A connection with the snapshot's transaction open, on a node that is fresh enough.
 async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<Arc<Sighting>>)> {
+    let mut broken = 0;
     loop {
         let Stop { lease, known } = tour.next().await?;
         let confirmed = match known {
@@ -119,7 +125,8 @@ async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<Arc<Sighting>>)> {
         let Err(error) = lease.begin(BEGIN).await else {
             return Ok((lease, sighting));
         };
-        if lease.settle().await != Left::Broken || !tour.goes_on(node) {
+        broken += 1;
+        if lease.settle().await != Left::Broken || broken == ATTEMPTS {
             return Err(error.into());
         }
         tour.failed(node);

@@ -12,7 +12,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::floors::Floors;
 use crate::terms::memory::Memory;
 use crate::terms::position::Position;
-use crate::terms::sighting::{Kept, PRIMARY};
+use crate::terms::sighting::Kept;
 use crate::terms::token::key::TokenKeys;
 
 pub mod store;
@@ -44,6 +44,7 @@ impl Calls {
     /// process knows nothing of the nodes of this one.
     pub async fn seal(&self, memory: &Memory) -> Result<String> {
         self.tokens.keys()?;
+        self.judge(Some(memory))?;
         self.settle(memory).await?;
         self.seal_known(memory)
     }
@@ -98,7 +99,8 @@ impl Calls {
     /// A position that bounds what `kept`'s node has shown: its own, or where the primary inserts by
     /// then, which no node is ahead of. Whichever is told first.
     async fn reach(&self, kept: &Kept) -> Position {
-        let nodes = [self.pools.node(kept.node), self.pools.node(PRIMARY)];
+        let own = kept.node().and_then(|node| self.pools.node(node));
+        let nodes = [own, self.pools.primary()];
         let mut told: FuturesUnordered<_> = nodes
             .into_iter()
             .flatten()

@@ -32,6 +32,11 @@ impl Calls {
             return Outcome::failed(Error::nested_write(call.name));
         }
         let author = Author::new(call, self.memory_of(caller));
+        if let Some(memory) = &author.memory
+            && let Err(error) = self.judge(Some(&**memory))
+        {
+            return Outcome::failed(error);
+        }
         // Boxed for the same reason as the read's.
         let journey: BoxFuture<'_, _> = if call.transaction {
             Box::pin(self.write_in_transaction(call, author, body))
@@ -53,6 +58,7 @@ impl Calls {
                 Ok(lease) => lease,
                 Err(error) => return Outcome::failed(error),
             };
+            let node = Arc::clone(&lease.node().name);
             let spare = if retries > 0 { body.again() } else { None };
             let mut invalidations = Invalidations::with_limit(self.settings.max_invalidations);
             let output = self.run(&mut lease, &mut invalidations, body).await;
@@ -75,7 +81,7 @@ impl Calls {
                 continue;
             }
             let attempts = call.retry - retries + 1;
-            telemetry::answered(route(call.name, attempts));
+            telemetry::answered(route(call.name, node, attempts));
             return output;
         }
     }
@@ -93,11 +99,12 @@ impl Calls {
             Ok(lease) => lease,
             Err(error) => return Outcome::failed(error),
         };
+        let node = Arc::clone(&lease.node().name);
         unfinished.begin(&mut lease).await;
         let output = self.run(&mut lease, unfinished.invalidations(), body).await;
         let failed = output.answer().is_none();
         let ended = unfinished.end(lease).await;
-        telemetry::answered(route(name, 1));
+        telemetry::answered(route(name, node, 1));
         match ended {
             Err(error) if !failed => Outcome::failed(error),
             _ => output,
@@ -149,10 +156,10 @@ async fn roll_back(mut lease: Lease) -> Left {
     lease.settle().await
 }
 
-fn route(name: Name, attempts: u8) -> Route {
+fn route(name: Name, node: Arc<str>, attempts: u8) -> Route {
     Route {
         role: Some(Role::Primary),
         attempts,
-        ..Route::new(name, Source::Node("primary".into()), Reason::Write)
+        ..Route::new(name, Source::Node(node), Reason::Write)
     }
 }

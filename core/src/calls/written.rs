@@ -119,6 +119,7 @@ impl Calls {
         let ended = self.pools.survey().ticks.next();
         for memory in self.memories(author) {
             memory.loaded(Kept::at_primary(asked, ended), &[]);
+            memory.unplaced(self.pools.survey().latest().unwrap_or_default());
         }
     }
 
@@ -140,7 +141,7 @@ impl Calls {
     /// What a hit must include without a session.
     pub fn process_cached(&self) -> Option<Position> {
         if self.has_cached_floor.load(Ordering::SeqCst) {
-            self.process.cached()
+            self.process.hit_floor().cached
         } else {
             None
         }

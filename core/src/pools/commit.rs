@@ -134,7 +134,7 @@ impl Lease {
     fn position_of(&self, asked: Tick, found: Whereabouts) -> Option<Position> {
         let at = self.node().shared.clock.now();
         let asked = Asked { tick: asked, at };
-        let sighting = (self.node().shared.survey).sight(self.line(), asked, found)?;
+        let sighting = (self.node().shared.survey).sight(self.line(), asked, found, None)?;
         Some(sighting.position)
     }
 

@@ -1,7 +1,7 @@
 //! Opening a connection, and what the pool asks of it before it is lent again.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -14,7 +14,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 
 use crate::pools::dice;
 use crate::pools::queries::{self, Whereabouts};
-use crate::pools::track::{Ticks, Track};
+use crate::pools::shared::Shared;
+use crate::pools::track::Track;
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
 use crate::terms::sighting::{Door, Incarnation, Tick};
@@ -23,16 +24,16 @@ use crate::terms::wire::Wire;
 #[cfg(feature = "tls")]
 mod binding;
 pub mod encryption;
-pub mod endpoint;
 pub mod failure;
 #[cfg(feature = "tls")]
 mod handshake;
 pub mod identity;
+pub mod server;
 
 use encryption::Connector as TlsConnector;
-use endpoint::Endpoint;
 use failure::{Class, ConnectError};
 use identity::Identity;
+use server::Server;
 
 diesel::define_sql_function! { fn current_database() -> Text; }
 
@@ -65,9 +66,9 @@ diesel::define_sql_function! { fn current_database() -> Text; }
 ///
 /// Dropped, the connection that was being opened is closed.
 pub async fn connect(url: &str) -> Result<AsyncPgConnection> {
-    let endpoint = Endpoint::parse(url, "the URL")?;
+    let server = Server::parse(url, "the URL")?;
     let limit = PoolSettings::default().connect_timeout;
-    let opened = within(limit, endpoint.address(), endpoint.open()).await;
+    let opened = within(limit, server.address(), server.open()).await;
     opened.map_err(|error| error.into_error("the server"))
 }
 
@@ -119,64 +120,63 @@ pub struct Link {
     lifetime: Duration,
 }
 
-/// Opens connections to one endpoint for one kind of session.
+/// Opens connections to one node for one kind of session.
 pub struct Connector {
-    endpoint: Endpoint,
+    /// The node's number.
+    node: usize,
+    server: Server,
     session: Session,
-    settings: PoolSettings,
-    expected: Arc<OnceLock<Identity>>,
-    ticks: Arc<Ticks>,
+    /// `statement_timeout` of its sessions.
+    timeout: Duration,
+    shared: Arc<Shared>,
     track: Arc<Track>,
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Connector({}, {:?})",
-            self.endpoint.address(),
-            self.session
-        )
+        let (node, address) = (self.node, self.server.address());
+        write!(f, "Connector({node} at {address}, {:?})", self.session)
     }
 }
 
 impl Connector {
-    /// A connector whose connections must reach the `expected` database, once that is known.
+    /// A connector whose connections must reach the database of the manifold, once that is known.
     pub fn new(
-        endpoint: Endpoint,
+        node: usize,
+        server: Server,
         session: Session,
-        settings: PoolSettings,
-        expected: Arc<OnceLock<Identity>>,
-        ticks: Arc<Ticks>,
+        timeout: Duration,
+        shared: Arc<Shared>,
         track: Arc<Track>,
     ) -> Self {
         Self {
-            endpoint,
+            node,
+            server,
             session,
-            settings,
-            expected,
-            ticks,
+            timeout,
+            shared,
             track,
         }
     }
 
     /// Opens a connection within the connect timeout and asks it who it is.
     pub async fn connect(&self) -> Result<Opened, ConnectError> {
-        let limit = self.settings.connect_timeout;
-        within(limit, self.endpoint.address(), self.connect_unbounded()).await
+        let limit = self.shared.settings.connect_timeout;
+        within(limit, self.server.address(), self.connect_unbounded()).await
     }
 
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
-        let mut conn = self.endpoint.open().await?;
-        let opened = self.ticks.next();
+        let mut conn = self.server.open().await?;
+        let asked = self.shared.asked();
         let (identity, line, found) = self
-            .set_up(&mut conn, opened)
+            .set_up(&mut conn, asked.tick)
             .await
-            .map_err(|error| ConnectError::setup(self.endpoint.address(), error))?;
+            .map_err(|error| ConnectError::setup(self.server.address(), error))?;
         self.check(&identity)?;
+        self.shared.heard(self.node, &line, asked, found, None);
         if self.session == Session::Write && found.standby {
-            let why = format!("{} is a standby, in recovery", self.endpoint.address());
-            return Err(ConnectError::new(Class::Down, why, None));
+            let why = format!("{} is a standby, in recovery", self.server.address());
+            return Err(ConnectError::new(Class::Standby, why, None));
         }
         Ok(Opened {
             conn,
@@ -192,13 +192,13 @@ impl Connector {
     ) -> QueryResult<(Identity, Line, Whereabouts)> {
         type Row = (Option<i64>, String, String, (String, Option<String>), i64);
         let read_only = self.session == Session::Read;
-        let timeout = self.settings.statement_timeout.as_millis();
+        let timeout = self.timeout.as_millis();
         conn.batch_execute(&format!(
             "SET default_transaction_read_only = {read_only}; SET statement_timeout = {timeout}"
         ))
         .await?;
         // Both are kept prepared from now on, so that they go out ahead of what they must precede.
-        let found = queries::whereabouts(conn, self.track.trapped).await?;
+        let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
         if self.session == Session::Write {
             queries::prepare_commit(conn).await?;
         }
@@ -235,12 +235,12 @@ impl Connector {
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
-        match self.expected.get() {
+        match self.shared.expected() {
             Some(expected) if expected != found => Err(ConnectError::new(
                 Class::Foreign,
                 format!(
                     "{} is another database: system identifier {}, database `{}`, schemas `{}`, where the primary has {}, `{}` and `{}`",
-                    self.endpoint.address(),
+                    self.server.address(),
                     found.system,
                     found.database,
                     found.schemas,
@@ -269,14 +269,12 @@ impl Manager for Connector {
     async fn create(&self) -> Result<Link, ConnectError> {
         let opened = self.connect().await?;
         // Up to a tenth less, so that connections opened together are not replaced together.
-        let lifetime = self
-            .settings
-            .max_lifetime
-            .mul_f64(1.0 - 0.1 * dice::fraction());
+        let longest = self.shared.settings.max_lifetime;
+        let lifetime = longest.mul_f64(1.0 - 0.1 * dice::fraction());
         Ok(Link {
             wire: Wire::new(opened.conn),
             line: opened.line,
-            tls: self.endpoint.connector(),
+            tls: self.server.connector(),
             lifetime,
         })
     }
@@ -286,6 +284,13 @@ impl Manager for Connector {
             self.track.void();
             return Err(RecycleError::message("the connection is closed"));
         }
+        if !self.track.may_reach(&link.line.door) {
+            // Its name means another server by now, or the server restarted. It may be a primary that is
+            // none any more.
+            return Err(RecycleError::message(
+                "the connection reaches another server",
+            ));
+        }
         if metrics.age() > link.lifetime {
             return Err(RecycleError::message("the connection reached its lifetime"));
         }
@@ -293,7 +298,7 @@ impl Manager for Connector {
         link.wire
             .alone()
             .set_prepared_statement_cache_size(CacheSize::Unbounded);
-        if metrics.last_used() > self.settings.ping_after {
+        if metrics.last_used() > self.shared.settings.ping_after {
             link.wire
                 .alone()
                 .batch_execute("")

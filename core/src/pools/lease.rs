@@ -20,6 +20,7 @@ use crate::pools::connect::{Line, Link};
 use crate::pools::node::{Loan, Node};
 use crate::terms::notes::Notes;
 use crate::terms::position::Position;
+use crate::terms::route::Role;
 use crate::terms::sighting::Sighting;
 use crate::terms::wire::Wire;
 
@@ -42,6 +43,7 @@ pub struct Lease {
     /// `None` only after the drop took it.
     loan: Option<Loan>,
     node: Arc<Node>,
+    role: Role,
     notes: Arc<Notes>,
     in_order: bool,
     /// A question of ours has not been answered.
@@ -56,16 +58,17 @@ impl fmt::Debug for Lease {
 }
 
 impl Lease {
-    /// A lease of `loan` from `node`.
+    /// A lease of `loan` from `node`, which answers as what it is now.
     #[expect(
         clippy::disallowed_methods,
         reason = "measures how long the lease is held"
     )]
-    pub fn new(loan: Loan, node: Arc<Node>) -> Self {
+    pub fn new(loan: Loan, node: Arc<Node>, role: Role) -> Self {
         node.lent();
         Self {
             loan: Some(loan),
             node,
+            role,
             notes: Arc::default(),
             in_order: false,
             asking: false,
@@ -76,6 +79,16 @@ impl Lease {
     /// The node that lent it.
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// What the node answers as.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether the node answers as the primary.
+    pub fn is_of_primary(&self) -> bool {
+        self.role == Role::Primary
     }
 
     /// What the queries of the body note.

@@ -1,69 +1,28 @@
 //! One PostgreSQL server: its pools and what was last learned about it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::pools::connect::failure::{Class, ConnectError};
+use crate::pools::connect::identity::Identity;
+use crate::pools::connect::server::Server;
+use crate::pools::connect::{Connector, Line, Session};
+use crate::pools::dice;
+use crate::pools::queries;
+use crate::pools::shared::Shared;
+use crate::pools::track::Track;
+use crate::rules::balance::Load;
+use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
+use crate::rules::lag;
+use crate::terms::error::{Error, Result};
+use crate::terms::sighting::Sighting;
 use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolError, QueueMode, TimeoutType, Timeouts};
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
-use tokio::sync::{Notify, Semaphore};
-
-use crate::pools::connect::Line;
-use crate::pools::connect::endpoint::Endpoint;
-use crate::pools::connect::failure::{Class, ConnectError};
-use crate::pools::connect::identity::Identity;
-use crate::pools::connect::{Connector, Session};
-use crate::pools::dice;
-use crate::pools::queries;
-use crate::pools::survey::{Asked, Survey};
-use crate::pools::track::Track;
-use crate::rules::balance::Load;
-use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
-use crate::terms::clock::Clock;
-use crate::terms::error::{Error, Result};
-use crate::terms::settings::PoolSettings;
-use crate::terms::sighting::{PRIMARY, Sighting};
-
-/// Cancel requests under way at once. At the bound a connection is closed without one, and the
-/// server notices when it next writes to it.
-const CANCELS: usize = 64;
-
-/// What all nodes of a manifold have in common.
-#[derive(Debug)]
-pub struct Shared {
-    pub clock: Clock,
-    pub settings: PoolSettings,
-    /// What is known of positions.
-    pub survey: Survey,
-    /// Wakes the upkeep when a node should be probed at once.
-    pub wake: Notify,
-    /// Bounds the cancel requests under way.
-    pub cancels: Arc<Semaphore>,
-    expected: Arc<OnceLock<Identity>>,
-}
-
-impl Shared {
-    pub fn new(clock: Clock, settings: PoolSettings, survey: Survey) -> Self {
-        Self {
-            clock,
-            settings,
-            survey,
-            wake: Notify::new(),
-            cancels: Arc::new(Semaphore::new(CANCELS)),
-            expected: Arc::default(),
-        }
-    }
-
-    /// From now on every connection must reach this database.
-    pub fn expect(&self, identity: Identity) {
-        // A second identity cannot come: a manifold is opened once.
-        let _ = self.expected.set(identity);
-    }
-}
 
 /// Why a node had no connection to lend.
 #[derive(Debug)]
@@ -72,22 +31,44 @@ pub enum Unavailable {
     Full(Arc<str>),
     /// It could not be connected to.
     Down(Arc<str>, ConnectError),
-    /// The manifold was shut down.
-    Closed,
+    /// The manifold was shut down, or the node removed.
+    Closed(Arc<str>),
+}
+
+/// What a node is to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How it is reached.
+    pub server: Server,
+    /// What it is called.
+    pub name: Arc<str>,
+    /// The only reads that it answers.
+    pub tag: Option<Arc<str>>,
+    /// `statement_timeout` of its sessions.
+    pub timeout: Option<Duration>,
 }
 
 /// One server.
 pub struct Node {
-    /// Its number in the manifold.
+    /// Its number in the manifold; no other node ever has the same.
     pub id: usize,
     pub name: Arc<str>,
     pub address: String,
+    /// The only reads that it answers.
+    pub tag: Option<Arc<str>>,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
     readers: Pool<Connector>,
-    writers: Option<Pool<Connector>>,
+    /// As small as the budget for falling back to the primary. A pool of its own, because deadpool's
+    /// cannot shrink while it is in use.
+    fallback: Pool<Connector>,
+    writers: Pool<Connector>,
+    /// Whether it lends from `fallback` to reads: it is the primary, and there are others.
+    is_fallback: AtomicBool,
     fitness: Mutex<Fitness>,
+    /// Whether it lags too far.
+    lagging: AtomicBool,
     in_use: AtomicU32,
     /// Moving average in seconds, as the bits of an f64.
     latency: AtomicU64,
@@ -100,40 +81,38 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
-    /// A node with `readers` read connections and, on the primary, `writers` for writing.
-    pub fn new(
-        id: usize,
-        name: &str,
-        endpoint: &Endpoint,
-        readers: usize,
-        writers: Option<usize>,
-        shared: Arc<Shared>,
-    ) -> Result<Self> {
+    /// A node, which lends `fallback` connections to reads while it is the primary and not alone.
+    pub fn new(id: usize, plan: &Plan, fallback: usize, shared: Arc<Shared>) -> Result<Self> {
         let track = Arc::new(Track::new(shared.survey.trapped));
-        let pool = |session, size| pool(endpoint.clone(), session, size, &shared, &track);
+        let size = shared.settings.size;
+        let pool = |session, size| pool(id, plan, session, size, &shared, &track);
         Ok(Self {
             id,
-            name: name.into(),
-            address: endpoint.address().to_owned(),
-            readers: pool(Session::Read, readers)?,
-            writers: writers.map(|size| pool(Session::Write, size)).transpose()?,
+            name: Arc::clone(&plan.name),
+            address: plan.server.address().to_owned(),
+            tag: plan.tag.clone(),
+            readers: pool(Session::Read, size)?,
+            fallback: pool(Session::Read, fallback)?,
+            writers: pool(Session::Write, size)?,
+            is_fallback: AtomicBool::new(false),
             track,
             shared,
             fitness: Mutex::new(Fitness::Sound),
+            lagging: AtomicBool::new(false),
             in_use: AtomicU32::new(0),
             latency: AtomicU64::new(0),
         })
     }
 
     /// Connects once, outside of the pools, to learn who the node is.
-    pub async fn identify(&self, session: Session) -> Result<Identity> {
-        match self.pool(session).manager().connect().await {
+    pub async fn identify(&self) -> Result<Identity> {
+        match self.readers.manager().connect().await {
             Ok(opened) => Ok(opened.identity),
             Err(error) => Err(error.into_error(&self.name)),
         }
     }
 
-    /// A connection for such a session; only the primary has one for writing.
+    /// A connection for such a session.
     pub async fn lend(&self, session: Session) -> Result<Loan, Unavailable> {
         let lent = self.pool(session).get().await;
         lent.map_err(|error| self.unavailable(error))
@@ -141,11 +120,12 @@ impl Node {
 
     /// A connection for reading that is free or may be opened now, without waiting for one.
     pub async fn lend_free(&self) -> Result<Loan, Unavailable> {
+        let pool = self.pool(Session::Read);
         let timeouts = Timeouts {
             wait: Some(Duration::ZERO),
-            ..self.readers.timeouts()
+            ..pool.timeouts()
         };
-        let lent = self.readers.timeout_get(&timeouts).await;
+        let lent = pool.timeout_get(&timeouts).await;
         lent.map_err(|error| self.unavailable(error))
     }
 
@@ -165,37 +145,60 @@ impl Node {
     where
         C: AsyncConnectionCore<Backend = Pg>,
     {
-        let survey = &self.shared.survey;
         let era = self.track.era();
-        let asked = Asked {
-            tick: survey.ticks.next(),
-            at: self.shared.clock.now(),
-        };
-        let found = queries::whereabouts(conn, survey.trapped).await?;
-        let Some(sighting) = survey.sight(line, asked, found).map(Arc::new) else {
+        let asked = self.shared.asked();
+        let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
+        let known = self.track.sighting();
+        let sighting = (self.shared).heard(self.id, line, asked, found, known.as_deref());
+        let Some(sighting) = sighting.map(Arc::new) else {
             return Ok(None);
         };
         self.track.note(era, &sighting);
-        if self.id == PRIMARY && !sighting.standby {
-            survey.note_primary(&sighting);
-        }
+        self.note_lag(&sighting);
         Ok(Some(sighting))
     }
 
-    /// The pool for such a session.
+    /// Notes whether a replica lags too far, or no longer.
+    fn note_lag(&self, sighting: &Sighting) {
+        let was = self.lagging.load(Ordering::Relaxed);
+        let behind = (self.shared.survey.behind(sighting.position)).filter(|_| sighting.standby);
+        let is = sighting.standby && lag::is_out(was, behind, self.shared.lag);
+        if is == was || self.lagging.swap(is, Ordering::Relaxed) == is {
+            return;
+        }
+        let (node, address) = (&self.name, &self.address);
+        if is {
+            tracing::warn!(%node, %address, ?behind, "node left out: it lags too far");
+        } else {
+            tracing::info!(%node, "node is back: it has caught up");
+        }
+        self.shared.roles.stir();
+    }
+
+    /// Its pool for such a session.
     pub fn pool(&self, session: Session) -> &Pool<Connector> {
         match session {
+            Session::Read if self.is_fallback.load(Ordering::Relaxed) => &self.fallback,
             Session::Read => &self.readers,
-            Session::Write => self.writers.as_ref().unwrap_or(&self.readers),
+            Session::Write => &self.writers,
         }
+    }
+
+    /// Whether reads get connections of the budget for falling back from now on.
+    pub fn set_fallback(&self, is_fallback: bool) {
+        self.is_fallback.store(is_fallback, Ordering::Relaxed);
     }
 
     fn unavailable(&self, error: PoolError<ConnectError>) -> Unavailable {
         let who = Arc::clone(&self.name);
         match error {
-            PoolError::Closed => Unavailable::Closed,
+            PoolError::Closed => Unavailable::Closed(who),
             PoolError::Timeout(TimeoutType::Wait) => Unavailable::Full(who),
             PoolError::Backend(error) if error.class == Class::Full => Unavailable::Full(who),
+            // That is not what it is for, by now.
+            PoolError::Backend(error) if error.class == Class::Standby => {
+                Unavailable::Down(who, error)
+            }
             PoolError::Backend(error) => {
                 self.refused(&error.clone().into_error(&self.name));
                 Unavailable::Down(who, error)
@@ -232,6 +235,7 @@ impl Node {
             Ok(_) => {
                 if let Turn::Back = self.learn(Fact::ProbeAnswered) {
                     tracing::info!(node = %self.name, "node is back");
+                    self.shared.roles.stir();
                 }
             }
             Err(error) => self.say(self.learn(Fact::ProbeFailed), &error),
@@ -242,6 +246,7 @@ impl Node {
         let (node, address) = (&self.name, &self.address);
         if let Turn::LeftOut = turn {
             tracing::warn!(%node, %address, %error, "node left out");
+            self.shared.roles.stir();
         } else {
             tracing::debug!(%node, %address, %error, "node still left out");
         }
@@ -251,7 +256,12 @@ impl Node {
     fn learn(&self, fact: Fact) -> Turn {
         let bounds = Bounds {
             first: self.shared.settings.ejection,
-            longest: self.shared.settings.max_ejection,
+            // While it is away nobody takes writes, so it is not left alone for long.
+            longest: if self.shared.roles.now().is_primary(self.id) {
+                self.shared.settings.ejection
+            } else {
+                self.shared.settings.max_ejection
+            },
         };
         let mut fitness = self.fitness.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *fitness;
@@ -263,7 +273,17 @@ impl Node {
         *self.fitness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What balancing needs to know; `None` if the node is left out.
+    /// Whether it is left out because it fails.
+    pub fn is_left_out(&self) -> bool {
+        !self.fitness().may_answer()
+    }
+
+    /// Whether no read is sent to it because it lags too far.
+    pub fn is_lagging(&self) -> bool {
+        self.lagging.load(Ordering::Relaxed)
+    }
+
+    /// What balancing needs to know; `None` if the node is left out because it fails.
     pub fn load(&self) -> Option<Load> {
         let fitness = self.fitness();
         fitness.may_answer().then(|| Load {
@@ -293,19 +313,14 @@ impl Node {
         self.latency.store(next.to_bits(), Ordering::Relaxed);
     }
 
-    /// Its pool for writing; only the primary has one.
-    pub fn writers(&self) -> Option<&Pool<Connector>> {
-        self.writers.as_ref()
-    }
-
     /// Its pools.
-    pub fn pools(&self) -> impl Iterator<Item = &Pool<Connector>> {
-        std::iter::once(&self.readers).chain(&self.writers)
+    pub fn pools(&self) -> [&Pool<Connector>; 3] {
+        [&self.readers, &self.fallback, &self.writers]
     }
 
     /// Lends no connection any more.
     pub fn close(&self) {
-        self.pools().for_each(Pool::close);
+        self.pools().into_iter().for_each(Pool::close);
     }
 
     /// Whether it lends no connection any more.
@@ -315,10 +330,11 @@ impl Node {
 }
 
 fn pool(
-    endpoint: Endpoint,
+    node: usize,
+    plan: &Plan,
     session: Session,
     size: usize,
-    shared: &Shared,
+    shared: &Arc<Shared>,
     track: &Arc<Track>,
 ) -> Result<Pool<Connector>> {
     let settings = &shared.settings;
@@ -329,11 +345,11 @@ fn pool(
         ));
     }
     let connector = Connector::new(
-        endpoint,
+        node,
+        plan.server.clone(),
         session,
-        settings.clone(),
-        Arc::clone(&shared.expected),
-        Arc::clone(&shared.survey.ticks),
+        plan.timeout.unwrap_or(settings.statement_timeout),
+        Arc::clone(shared),
         Arc::clone(track),
     );
     Pool::builder(connector)

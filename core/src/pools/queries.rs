@@ -2,12 +2,16 @@
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::dsl::{case_when, not};
+use diesel::expression::ValidGrouping;
 use diesel::pg::data_types::PgLsn;
 use diesel::pg::{Pg, PgValue, sql_types};
-use diesel::query_builder::QueryId;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sql_types::SqlType;
-use diesel::{NullableExpressionMethods, QueryDsl, QueryResult};
+use diesel::sql_types::{Integer, Nullable, SqlType};
+use diesel::{
+    AppearsOnTable, Expression, NullableExpressionMethods, QueryDsl, QueryResult,
+    SelectableExpression,
+};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
 
 #[cfg(feature = "traps")]
@@ -40,6 +44,37 @@ diesel::table! {
     pg_stat_wal_receiver (pid) {
         pid -> Nullable<Integer>,
         received_tli -> Nullable<Integer>,
+    }
+}
+
+diesel::define_sql_function! {
+    /// The first of the two that is not null; the second is not asked for if it is the first.
+    fn coalesce(first: Nullable<Integer>, second: Nullable<Integer>) -> Nullable<Integer>;
+}
+
+/// The timeline that a standby has written down: it has been on it, though it may be on a later one by now.
+/// It is read from a file, and everybody may ask for it. `pg_control_checkpoint()` knows the last
+/// restartpoint, `pg_control_recovery()` the last page that left the memory
+/// ([functions](https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CONTROLDATA)).
+///
+/// An expression of its own, because diesel keeps nothing prepared that contains raw SQL.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+struct OnDisk;
+
+impl Expression for OnDisk {
+    type SqlType = Nullable<Integer>;
+}
+
+impl<Source> SelectableExpression<Source> for OnDisk {}
+impl<Source> AppearsOnTable<Source> for OnDisk {}
+
+impl QueryFragment<Pg> for OnDisk {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "greatest((SELECT timeline_id FROM pg_control_checkpoint()), \
+             (SELECT min_recovery_end_timeline FROM pg_control_recovery()))",
+        );
+        Ok(())
     }
 }
 
@@ -96,8 +131,8 @@ pub struct Whereabouts {
     /// How far a standby has replayed, or where a primary inserts. `None`: it has replayed nothing
     /// since its start.
     pub lsn: Option<u64>,
-    /// The timeline; `None`: a standby that does not tell, because its role may not or its receiver
-    /// is gone.
+    /// The timeline, of a standby that receives nothing, or does not show it to our role, the one it was on
+    /// for certain. `None`: it does not tell that either.
     pub timeline: Option<u32>,
     /// How far a primary had replayed when it was promoted.
     pub promoted_at: Option<u64>,
@@ -131,9 +166,10 @@ where
         Option<PgLsn>,
     );
     let inserting = pg_current_wal_insert_lsn();
-    let following = pg_stat_wal_receiver::table
+    let received = pg_stat_wal_receiver::table
         .select(pg_stat_wal_receiver::received_tli)
         .single_value();
+    let following = coalesce(received, OnDisk);
     // PostgreSQL evaluates the branch that it takes, and only that: each would fail on the other role.
     let query = diesel::select((
         pg_is_in_recovery(),

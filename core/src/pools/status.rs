@@ -7,6 +7,7 @@ use deadpool::managed::Pool;
 
 use crate::pools::connect::{Connector, Session};
 use crate::pools::node::Node;
+use crate::rules::duty::Duty;
 use crate::terms::position::Position;
 use crate::terms::route::Role;
 
@@ -14,22 +15,24 @@ use crate::terms::route::Role;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NodeStatus {
-    /// `primary`, `replica-1` ..
+    /// `primary`, `replica-1` .., or as it was [named](crate::Endpoint::named).
     pub name: Arc<str>,
     /// Host and port.
     pub address: String,
-    /// What it said it is; `None` as long as it has not been asked.
+    /// What it said it is; `None` as long as it has not been asked. Of two primaries the one on the higher
+    /// timeline takes the writes, and the other one nothing.
     pub role: Option<Role>,
     /// Where it was last seen: how far a replica has replayed, where the primary inserts. `None`: not
     /// known, or no longer since a connection to it broke.
     pub position: Option<Position>,
     /// How old its answers are at most. `None`: nobody knows.
     pub age: Option<Duration>,
-    /// Whether calls may ask it; false while it is left out after a failure.
+    /// Whether calls may ask it; false while it is left out because it fails or lags, or follows a
+    /// timeline that came to its end.
     pub available: bool,
     /// Its pool for reads.
     pub reading: PoolStatus,
-    /// Its pool for writes; only the primary has one.
+    /// Its pool for writes; only the primary's is in use.
     pub writing: Option<PoolStatus>,
 }
 
@@ -60,6 +63,8 @@ impl Node {
             }
         };
         let sighting = self.track.sighting();
+        let roles = self.shared.roles.now();
+        let duty = roles.duty(self.id);
         let position = sighting.as_ref().map(|sighting| sighting.position);
         let age = position.and_then(|position| {
             let now = self.shared.clock.now();
@@ -68,12 +73,20 @@ impl Node {
         NodeStatus {
             name: Arc::clone(&self.name),
             address: self.address.clone(),
-            role: sighting.as_ref().map(|sighting| sighting.role()),
+            role: roles.said(self.id).map(|said| {
+                if said.standby {
+                    Role::Replica
+                } else {
+                    Role::Primary
+                }
+            }),
             position,
             age,
-            available: self.load().is_some(),
+            available: !self.is_left_out()
+                && !self.is_lagging()
+                && matches!(duty, Duty::Primary | Duty::Replica),
             reading: pool(self.pool(Session::Read)),
-            writing: self.writers().map(pool),
+            writing: (duty == Duty::Primary).then(|| pool(self.pool(Session::Write))),
         }
     }
 }

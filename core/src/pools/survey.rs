@@ -1,15 +1,19 @@
 //! What a manifold has learned of positions: the order of what it did, where timelines began, and
 //! where the primary was when.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::pools::connect::Line;
 use crate::pools::queries::Whereabouts;
 use crate::pools::track::Ticks;
+use crate::rules::duty::Said;
 use crate::rules::ring::Ring;
 use crate::terms::clock::Moment;
-use crate::terms::position::{Cover, History, Position};
+use crate::terms::floors::Written;
+use crate::terms::history::{History, Survival};
+use crate::terms::position::Position;
 use crate::terms::settings::ReadSettings;
 use crate::terms::sighting::{Sighting, Tick};
 #[cfg(feature = "traps")]
@@ -36,6 +40,9 @@ pub struct Survey {
     /// The mistake to make, in tests.
     pub trapped: Trapped,
     history: Mutex<History>,
+    /// The highest timeline in `history`; zero: none is known. No call takes a lock to find out that no
+    /// failover has come.
+    latest: AtomicU32,
     ring: Mutex<Ring>,
 }
 
@@ -46,22 +53,32 @@ impl Survey {
             ticks: Arc::default(),
             trapped,
             history: Mutex::default(),
+            latest: AtomicU32::new(0),
             ring: Mutex::new(Ring::new(settings.poll / 2, settings.history)),
         }
     }
 
-    /// What an answer to a position question means. `None`: its timeline is not known, so neither is
-    /// the position.
-    pub fn sight(&self, line: &Line, asked: Asked, found: Whereabouts) -> Option<Sighting> {
+    /// What an answer to a position question means. `before` is what the node said before. `None`: its
+    /// timeline is not known, so neither is the position.
+    pub fn sight(
+        &self,
+        line: &Line,
+        asked: Asked,
+        found: Whereabouts,
+        before: Option<Said>,
+    ) -> Option<Sighting> {
         let lsn = found.lsn?;
         let position = if found.standby {
-            // Nobody but a role with `pg_monitor` is told a standby's timeline. As long as there was
-            // only one, it is that.
+            // As long as there was only one, it is that.
             let timeline = found.timeline.or_else(|| lock(&self.history).only())?;
+            self.learn(timeline, None);
             Position::new(timeline, lsn)
         } else {
             let timeline = found.timeline?;
-            lock(&self.history).learn(timeline, found.promoted_at);
+            self.learn(
+                timeline,
+                found.promoted_at.filter(|_| follows(timeline, before)),
+            );
             Position::inserting_at(timeline, lsn, lsn % line.segment)
         };
         Some(Sighting {
@@ -73,14 +90,33 @@ impl Survey {
         })
     }
 
+    fn learn(&self, timeline: u32, promoted_at: Option<u64>) {
+        lock(&self.history).learn(timeline, promoted_at);
+        self.latest.fetch_max(timeline, Ordering::SeqCst);
+    }
+
+    /// The highest timeline that any node was seen on.
+    pub fn latest(&self) -> Option<u32> {
+        Some(self.latest.load(Ordering::SeqCst)).filter(|latest| *latest > 0)
+    }
+
+    /// What has become of acknowledged writes.
+    pub fn survival(&self, written: Written) -> Survival {
+        let latest = self.latest.load(Ordering::SeqCst);
+        if written.before.timeline() >= latest {
+            return Survival::Current;
+        }
+        lock(&self.history).survival(written)
+    }
+
     /// The primary was seen.
     pub fn note_primary(&self, sighting: &Sighting) {
         lock(&self.ring).note(sighting.at, sighting.position);
     }
 
-    /// Whether a node at `reached` includes everything before `floor`.
+    /// Whether a node at `reached` includes everything before `floor` that there still is.
     pub fn covers(&self, floor: Position, reached: Position) -> bool {
-        lock(&self.history).covers(floor, reached) == Cover::Covered
+        floor.is_covered_by(reached) || lock(&self.history).covers(floor, reached)
     }
 
     /// What shows everything acknowledged before `since`; `None`: nobody knows.
@@ -97,11 +133,24 @@ impl Survey {
         lock(&self.ring).age(stamp, now)
     }
 
+    /// How far a standby at `reached` is behind the primary, as far as it was seen. `None`: nobody knows.
+    pub fn behind(&self, reached: Position) -> Option<Duration> {
+        lock(&self.ring).behind(|position| self.covers(position, reached))
+    }
+
     /// Whether a standby followed the primary closely when it was seen.
     pub fn was_close(&self, sighting: &Sighting) -> bool {
         let then = self.required(sighting.at.earlier(CLOSE));
         then.is_some_and(|then| self.covers(then, sighting.position))
     }
+}
+
+/// Whether `timeline` left the one that the node was on before, so that its end there is where this one
+/// began. One that nobody saw before its promotion may have come by a way that nobody here knows; but
+/// there is only one to the second.
+fn follows(timeline: u32, before: Option<Said>) -> bool {
+    let was_there = |said: Said| said.standby && said.timeline == timeline.checked_sub(1);
+    timeline == 2 || before.is_some_and(was_there)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

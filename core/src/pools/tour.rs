@@ -11,13 +11,15 @@ use crate::pools::connect::Session;
 use crate::pools::lease::Lease;
 use crate::pools::node::{Node, Unavailable};
 use crate::pools::{Pools, dice};
+use crate::rules::duty::Duty;
 use crate::rules::proof;
 use crate::rules::route::{self, Candidate, Dice, Knowledge, Progress, Step, Want};
 use crate::terms::error::{Error, Result};
 use crate::terms::memory::{Memory, Remembered};
 use crate::terms::position::Position;
-use crate::terms::route::Reason;
-use crate::terms::sighting::{Kept, PRIMARY, Sighting};
+use crate::terms::route::{Reason, Role};
+use crate::terms::settings::AllOut;
+use crate::terms::sighting::{Kept, Sighting};
 use crate::terms::trap::Trap;
 
 mod fallback;
@@ -41,6 +43,7 @@ pub struct Need {
 #[derive(Debug)]
 pub struct Tour<'p> {
     pools: &'p Pools,
+    nodes: Arc<[Arc<Node>]>,
     need: Need,
     memory: Option<&'p Memory>,
     failed: Vec<usize>,
@@ -75,6 +78,7 @@ impl Pools {
     pub fn tour<'p>(&'p self, need: Need, memory: Option<&'p Memory>) -> Tour<'p> {
         Tour {
             pools: self,
+            nodes: self.nodes(),
             need,
             memory,
             failed: Vec::new(),
@@ -99,6 +103,7 @@ impl Tour<'_> {
     /// may wait is passed over this once.
     pub async fn next(&mut self) -> Result<Stop> {
         loop {
+            self.nodes = self.pools.nodes();
             self.resolve();
             let candidates = self.candidates();
             if self.may_settle(&candidates) {
@@ -112,10 +117,13 @@ impl Tour<'_> {
             };
             match step {
                 Step::Go(node) | Step::Ask(node) => {
-                    let node = &self.pools.nodes[node];
+                    let Some(node) = self.node(node).cloned() else {
+                        self.failed.push(node);
+                        continue;
+                    };
                     match node.lend(Session::Read).await {
                         Ok(loan) => {
-                            let lease = Lease::new(loan, Arc::clone(node));
+                            let lease = Lease::new(loan, node, Role::Replica);
                             if self.keeps(&lease) {
                                 return Ok(self.stop(lease));
                             }
@@ -131,15 +139,18 @@ impl Tour<'_> {
                     self.wait_for(node).await;
                     self.progress = Progress::Waited;
                 }
+                Step::Primary if self.must_fail(reason, &candidates) => {
+                    return Err(Error::no_replica());
+                }
                 Step::Primary => return self.primary().await,
             }
         }
     }
 
-    /// Whether what is read on this node, which was seen there, includes what the read needs. The primary
+    /// Whether what is read on this lease, whose node was seen there, includes what the read needs. The primary
     /// shows everything that was acknowledged.
-    pub fn accepts(&self, node: usize, sighting: &Sighting) -> bool {
-        node == PRIMARY || self.is_met_by(sighting)
+    pub fn accepts(&self, role: Role, sighting: &Sighting) -> bool {
+        role == Role::Primary || self.is_met_by(sighting)
     }
 
     fn is_met_by(&self, sighting: &Sighting) -> bool {
@@ -157,14 +168,12 @@ impl Tour<'_> {
         }
     }
 
-    /// The node that was asked last failed while it answered.
+    /// The node that was asked last failed while it answered. The primary may be asked again: as soon as it, or
+    /// another one, takes connections.
     pub fn failed(&mut self, node: usize) {
-        self.failed.push(node);
-    }
-
-    /// Whether there is another node to ask, should this one fail.
-    pub fn goes_on(&self, node: usize) -> bool {
-        node != PRIMARY && !self.failed.contains(&PRIMARY)
+        if !self.is_primary(node) {
+            self.failed.push(node);
+        }
     }
 
     /// Why the node that was asked last was chosen.
@@ -211,18 +220,40 @@ impl Tour<'_> {
     /// A position that bounds what `kept`'s node has shown: its own; or the primary's, if the node itself
     /// can show no more.
     fn reach(&self, kept: &Kept) -> Option<Arc<Sighting>> {
-        let of = |node: usize| self.pools.nodes.get(node)?.track.sighting();
-        let own = of(kept.node).filter(|seen| proof::bounds(seen, kept));
+        let own = kept
+            .node()
+            .and_then(|node| self.node(node)?.track.sighting());
+        let own = own.filter(|seen| proof::bounds(seen, kept));
         own.or_else(|| {
-            let ahead = of(PRIMARY).filter(|seen| proof::is_ahead_of(seen, kept));
-            ahead.filter(|_| self.is_gone(kept.node))
+            let ahead = self.primary_node()?.track.sighting();
+            let ahead = ahead.filter(|seen| proof::is_ahead_of(seen, kept));
+            ahead.filter(|_| kept.node().is_none_or(|node| self.is_gone(node)))
         })
+    }
+
+    /// The node, unless it was removed.
+    fn node(&self, id: usize) -> Option<&Arc<Node>> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
+    /// The node that takes the writes.
+    fn primary_node(&self) -> Option<&Arc<Node>> {
+        self.node(self.pools.shared.roles.now().primary()?)
+    }
+
+    fn is_primary(&self, node: usize) -> bool {
+        self.pools.shared.roles.now().is_primary(node)
     }
 
     /// Whether the node cannot answer this read.
     fn is_gone(&self, node: usize) -> bool {
-        let node_is_out = |node: &Arc<Node>| node.load().is_none();
-        self.failed.contains(&node) || self.pools.nodes.get(node).is_none_or(node_is_out)
+        let is_out = |node: &Arc<Node>| {
+            let duty = self.pools.shared.roles.now().duty(node.id);
+            node.is_left_out()
+                || (duty == Duty::Replica && node.is_lagging())
+                || !matches!(duty, Duty::Replica | Duty::Primary)
+        };
+        self.failed.contains(&node) || self.node(node).is_none_or(is_out)
     }
 
     fn want(&self) -> Want {
@@ -236,10 +267,10 @@ impl Tour<'_> {
             [] if self.need.floors.is_empty() => Want::Any,
             [] => Want::Fresh,
             // Elsewhere nobody is known to show what several nodes have shown.
-            [first, others @ ..] if others.iter().all(|one| one.node == first.node) => {
-                match first.node {
-                    PRIMARY => Want::Primary(Reason::Kept),
-                    node => Want::Kept(node),
+            [first, others @ ..] if others.iter().all(|one| one.node() == first.node()) => {
+                match first.node().filter(|node| !self.is_primary(*node)) {
+                    None => Want::Primary(Reason::Kept),
+                    Some(node) => Want::Kept(node),
                 }
             }
             _ => Want::Primary(Reason::Kept),
@@ -247,17 +278,37 @@ impl Tour<'_> {
     }
 
     fn candidates(&self) -> Vec<Candidate> {
-        let replicas = self.pools.replicas();
-        let fit = replicas.filter(|node| !self.failed.contains(&node.id));
-        fit.filter_map(|node| {
-            Some(Candidate {
-                node: node.id,
-                load: node.load()?,
-                knowledge: self.knowledge(node),
-                preferred: self.need.remembered.home == Some(node.id),
-            })
+        let fit: Vec<_> = self.fit().filter(|node| !node.is_lagging()).collect();
+        if fit.is_empty() && self.pools.reading.all_out == AllOut::Stalest {
+            let reached = |node: &&Arc<Node>| node.track.sighting().map(|seen| seen.position.lsn());
+            let furthest = self.fit().max_by_key(reached);
+            return furthest
+                .and_then(|node| self.candidate(node))
+                .into_iter()
+                .collect();
+        }
+        fit.into_iter()
+            .filter_map(|node| self.candidate(node))
+            .collect()
+    }
+
+    /// The replicas that have not failed this read, however far they lag.
+    fn fit(&self) -> impl Iterator<Item = &Arc<Node>> {
+        let roles = self.pools.shared.roles.now();
+        self.nodes.iter().filter(move |node| {
+            roles.duty(node.id) == Duty::Replica
+                && !node.is_left_out()
+                && !self.failed.contains(&node.id)
         })
-        .collect()
+    }
+
+    fn candidate(&self, node: &Arc<Node>) -> Option<Candidate> {
+        Some(Candidate {
+            node: node.id,
+            load: node.load()?,
+            knowledge: self.knowledge(node),
+            preferred: self.need.remembered.home == Some(node.id),
+        })
     }
 
     fn knowledge(&self, node: &Node) -> Knowledge {
@@ -274,6 +325,14 @@ impl Tour<'_> {
         }
     }
 
+    /// Whether the primary is spared a read that any replica might answer.
+    fn must_fail(&self, reason: Reason, candidates: &[Candidate]) -> bool {
+        reason == Reason::NoReplica
+            && candidates.is_empty()
+            && self.nodes.len() > 1
+            && self.pools.reading.all_out == AllOut::Fail
+    }
+
     /// Whether the lease's connection shows at least what its node has shown the session.
     fn keeps(&self, lease: &Lease) -> bool {
         let (node, door) = (lease.node().id, &lease.line().door);
@@ -286,10 +345,10 @@ impl Tour<'_> {
         let sighting = lease.node().track.sighting();
         let trusting = self.is_trapped(Trap::TrustAcrossCrash);
         let vouched = sighting.filter(|one| trusting || proof::vouches(one, &lease.line().door));
-        let node = lease.node().id;
+        let role = lease.role();
         let enough = match &vouched {
-            Some(sighting) => self.accepts(node, sighting),
-            None => (node == PRIMARY || self.need.floors.is_empty()) && !self.need.stamped,
+            Some(sighting) => self.accepts(role, sighting),
+            None => (role == Role::Primary || self.need.floors.is_empty()) && !self.need.stamped,
         };
         Stop {
             lease,
@@ -322,11 +381,9 @@ impl Tour<'_> {
             Want::Kept(node) => Some(node),
             _ => None,
         };
-        let replicas = self.pools.replicas().filter(|node| {
-            !self.failed.contains(&node.id)
-                && only.is_none_or(|only| only == node.id)
-                && node.load().is_some()
-        });
+        let replicas = self
+            .fit()
+            .filter(|node| only.is_none_or(|only| only == node.id) && !node.is_lagging());
         let mut waiting: FuturesUnordered<_> = replicas
             .map(|node| async move {
                 let hurry = hurried == Some(node.id);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::terms::sighting::{Sighting, Tick};
+use crate::terms::sighting::{Door, Sighting, Tick};
 use crate::terms::trap::{Trap, Trapped};
 
 /// Counts what a manifold does, in order.
@@ -57,6 +57,13 @@ impl Track {
     /// The latest sighting.
     pub fn sighting(&self) -> Option<Arc<Sighting>> {
         self.latest.borrow().sighting.clone()
+    }
+
+    /// Whether nothing is known that tells the server behind `door` from the one that was seen last.
+    pub fn may_reach(&self, door: &Door) -> bool {
+        let latest = self.latest.borrow();
+        let seen = latest.sighting.as_ref();
+        seen.is_none_or(|seen| seen.door.incarnation.may_be(&door.incarnation))
     }
 
     /// The era now; to be taken before a question leaves.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deadpool::managed::Pool;
 
 use crate::pools::Pools;
-use crate::pools::connect::Connector;
+use crate::pools::connect::{Connector, Session};
 use crate::pools::node::Node;
 use crate::terms::settings::PoolSettings;
 
@@ -13,11 +13,22 @@ impl Pools {
     /// One round of upkeep. Nodes are looked after side by side, so that one that hangs does not
     /// keep the others waiting.
     pub async fn upkeep(&self) {
-        let rounds = self.nodes().map(|node| async move {
-            node.probe_if_due().await;
-            if node.load().is_some() {
+        self.assign();
+        let (nodes, roles) = (self.nodes(), self.shared.roles.now());
+        let rounds = nodes.iter().map(|node| {
+            let writes = roles.is_primary(node.id);
+            async move {
+                node.probe_if_due().await;
+                if node.is_left_out() {
+                    return;
+                }
+                let mut used = vec![node.pool(Session::Read)];
+                used.extend(writes.then(|| node.pool(Session::Write)));
                 for pool in node.pools() {
-                    close_idle(pool, &node.shared.settings);
+                    let is_used = used.iter().any(|one| std::ptr::eq(*one, pool));
+                    close_idle(pool, &node.shared.settings, is_used);
+                }
+                for pool in used {
                     warm_up(pool, node).await;
                 }
             }
@@ -26,9 +37,10 @@ impl Pools {
     }
 }
 
-/// Closes what idled too long, down to the minimum.
-fn close_idle(pool: &Pool<Connector>, settings: &PoolSettings) {
-    let mut spare = pool.status().size.saturating_sub(settings.min_idle);
+/// Closes what idled too long, down to the minimum; in a pool that is not used, all of it.
+fn close_idle(pool: &Pool<Connector>, settings: &PoolSettings, is_used: bool) {
+    let least = if is_used { settings.min_idle } else { 0 };
+    let mut spare = pool.status().size.saturating_sub(least);
     pool.retain(|_, metrics| {
         let keep = spare == 0 || metrics.last_used() < settings.idle_timeout;
         spare -= usize::from(!keep);

@@ -59,7 +59,7 @@ impl Watcher {
 
     /// Asks once; connects first if that is needed.
     async fn look(&self, node: &Arc<Node>, watching: &mut Watching) {
-        if node.load().is_none() {
+        if node.is_left_out() {
             // Left out: the probe brings it back.
             *watching = None;
             return;

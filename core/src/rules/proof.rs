@@ -5,40 +5,43 @@
 //! `pg_postmaster_start_time()` stays. Or a name points at another server. So a position vouches only
 //! for connections that were open when it was asked for, and reach the same server.
 
-use crate::terms::sighting::{Door, Kept, PRIMARY, Sighting};
+use crate::terms::sighting::{Door, Keeper, Kept, Sighting};
 
 /// Whether what is read through `door` from now on is no older than `sighting`.
 pub fn vouches(sighting: &Sighting, door: &Door) -> bool {
     door.opened < sighting.asked && door.incarnation.may_be(&sighting.door.incarnation)
 }
 
-/// Whether what is read through `door` from now on is no older than what `kept` was shown.
+/// Whether what is read through `door` of this node, no primary, from now on is no older than what `kept`
+/// was shown.
 pub fn keeps(kept: &Kept, node: usize, door: &Door) -> bool {
-    node == kept.node
-        && kept.door.as_ref().is_none_or(|known| {
-            known.incarnation.is(&door.incarnation)
-                // Open since before the load, so no crash came in between.
-                || (door.opened < kept.began && known.incarnation.may_be(&door.incarnation))
-        })
+    match &kept.by {
+        Keeper::Primary => false,
+        Keeper::Node(by, known) => node == *by && is_one_run(known, kept, door),
+    }
 }
 
 /// Whether `sighting` of the same node bounds what `kept` was shown: it is its reach.
 pub fn bounds(sighting: &Sighting, kept: &Kept) -> bool {
-    let after = sighting.asked > kept.ended;
-    match &kept.door {
-        None => after && !sighting.standby && kept.node == PRIMARY,
-        Some(known) => {
-            let door = &sighting.door;
-            after
-                && (known.incarnation.is(&door.incarnation)
-                    || (door.opened < kept.began && known.incarnation.may_be(&door.incarnation)))
+    match &kept.by {
+        Keeper::Primary => is_ahead_of(sighting, kept),
+        Keeper::Node(_, known) => {
+            sighting.asked > kept.ended && is_one_run(known, kept, &sighting.door)
         }
     }
 }
 
-/// Whether `sighting` is the primary's, and so bounds whatever any node had shown before it was asked.
+/// Whether `sighting` is the primary's, and so bounds whatever any node had shown before it was asked and
+/// still shows.
 pub fn is_ahead_of(sighting: &Sighting, kept: &Kept) -> bool {
     !sighting.standby && sighting.asked > kept.ended
+}
+
+/// Whether no crash can have come between the load, through `known`, and `door`.
+fn is_one_run(known: &Door, kept: &Kept, door: &Door) -> bool {
+    known.incarnation.is(&door.incarnation)
+        // Open since before the load.
+        || (door.opened < kept.began && known.incarnation.may_be(&door.incarnation))
 }
 
 #[cfg(test)]
@@ -69,8 +72,7 @@ mod tests {
 
     fn kept(door: Door, began: u64, ended: u64) -> Kept {
         Kept {
-            node: REPLICA,
-            door: Some(door),
+            by: Keeper::Node(REPLICA, door),
             began: Tick(began),
             ended: Tick(ended),
         }
@@ -131,13 +133,11 @@ mod tests {
 
     #[test]
     fn the_primary_does_not_go_back_when_it_restarts() {
-        let load = Kept {
-            node: PRIMARY,
-            door: None,
-            began: Tick(10),
-            ended: Tick(20),
-        };
-        assert!(keeps(&load, PRIMARY, &door("b", None, 30)));
+        let load = Kept::at_primary(Tick(10), Tick(20));
+        assert!(
+            !keeps(&load, REPLICA, &door("b", None, 1)),
+            "a node that was the primary once shows no more than another"
+        );
         let mut sighting = seen(door("b", None, 25), 30);
         assert!(!bounds(&sighting, &load), "a standby tells nothing of it");
         sighting.standby = false;

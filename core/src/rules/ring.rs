@@ -64,6 +64,15 @@ impl Ring {
         before.next().map(|(_, position)| *position)
     }
 
+    /// How far somebody is behind the last sample: the time between it and the last one that `covers`. It does
+    /// not grow while nobody hears from the primary. If none is covered, it is at least as long as the ring.
+    pub fn behind(&self, covers: impl Fn(Position) -> bool) -> Option<Duration> {
+        let (newest, _) = self.samples.back()?;
+        let covered = self.samples.iter().rev().find(|(_, it)| covers(*it));
+        let (asked, _) = covered.or(self.samples.front())?;
+        Some(newest.since(*asked))
+    }
+
     /// How old an answer is at most that includes everything before `stamp`: the time since the last
     /// sample that it covers.
     pub fn age(&self, stamp: Position, now: Moment) -> Option<Duration> {
@@ -116,7 +125,9 @@ mod tests {
             let age = ring().age(place(lsn), at(600));
             assert_eq!(age, ms.map(Duration::from_millis), "{lsn}");
         }
-        assert_eq!(ring().age(Position::new(2, 99), at(600)), None);
+        // It shows all that is left of an older timeline, and nothing of a newer one.
+        let age = |timeline| ring().age(Position::new(timeline, 99), at(600));
+        assert_eq!((age(2), age(0)), (Some(Duration::from_millis(100)), None));
     }
 
     #[test]

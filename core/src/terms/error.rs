@@ -48,7 +48,14 @@ enum Kind {
     Overloaded {
         waiting: usize,
     },
+    NoReplica,
     Behind,
+    WriteLost {
+        timeline: u32,
+    },
+    WriteUncertain {
+        timeline: u32,
+    },
     NestedWrite {
         name: Name,
     },
@@ -109,6 +116,18 @@ impl Error {
 
     pub(crate) fn overloaded(waiting: usize) -> Self {
         Self::new(Kind::Overloaded { waiting })
+    }
+
+    pub(crate) fn no_replica() -> Self {
+        Self::new(Kind::NoReplica)
+    }
+
+    pub(crate) fn write_lost(timeline: u32) -> Self {
+        Self::new(Kind::WriteLost { timeline })
+    }
+
+    pub(crate) fn write_uncertain(timeline: u32) -> Self {
+        Self::new(Kind::WriteUncertain { timeline })
     }
 
     /// What a query is told whose node is behind. Nobody outside sees it: the call goes on elsewhere.
@@ -187,6 +206,26 @@ impl Error {
         matches!(*self.0, Kind::Overloaded { .. })
     }
 
+    /// No replica may answer, and [`AllOut::Fail`](crate::AllOut::Fail) spares the primary.
+    pub fn is_no_replica(&self) -> bool {
+        matches!(*self.0, Kind::NoReplica)
+    }
+
+    /// A write that was acknowledged to this session is lost: it was in the log of a primary that failed, behind
+    /// the place from which the new one went on. The session is told once, and goes on without it; nothing of
+    /// the call that is told was run. With replication that waits for a replica (`synchronous_commit`) this
+    /// does not happen.
+    pub fn is_write_lost(&self) -> bool {
+        matches!(*self.0, Kind::WriteLost { .. })
+    }
+
+    /// A write that was acknowledged to this session may be lost with a primary that failed: nobody can
+    /// tell on which side of the place from which the new one went on it was. Otherwise as
+    /// [`Error::is_write_lost`]; look whether it is there.
+    pub fn is_write_uncertain(&self) -> bool {
+        matches!(*self.0, Kind::WriteUncertain { .. })
+    }
+
     /// A public `#[write]` method was called inside a running write.
     pub fn is_nested_write(&self) -> bool {
         matches!(*self.0, Kind::NestedWrite { .. })
@@ -246,6 +285,20 @@ impl fmt::Display for Error {
                 f,
                 "{waiting} reads wait for a node that is fresh enough, which is as many as may; look at the \
                  replicas' lag, or raise `read.max_waiting`"
+            ),
+            Kind::NoReplica => f.write_str(
+                "no replica may answer: each is away, lags too far or follows nobody; look at \
+                 `Manifold::nodes`, or let the primary answer by `read.all_out`",
+            ),
+            Kind::WriteLost { timeline } => write!(
+                f,
+                "a write that was acknowledged to this session is lost: the primary that had it failed before \
+                 the one on timeline {timeline} had received it; look at what is there and write again"
+            ),
+            Kind::WriteUncertain { timeline } => write!(
+                f,
+                "a write that was acknowledged to this session may be lost: nobody knows whether the primary on \
+                 timeline {timeline} has received it; look at what is there before writing again"
             ),
             Kind::Behind => f.write_str(
                 "this node is behind what the call must include; the call goes on elsewhere",

@@ -17,7 +17,7 @@ pub struct Floors {
 }
 
 /// Where acknowledged writes are in the log: of one, its commit lies between the two; of several, the
-/// last commit does.
+/// last commit of each timeline does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// Asked for before COMMIT. A log that ends here has lost one of them.
@@ -29,10 +29,18 @@ pub struct Written {
 impl Written {
     /// Both as one. Each end for itself: of two writes at a time, the one that began first may be the
     /// one acknowledged last, and it must not hide that the other is certainly lost.
+    ///
+    /// Of two timelines the beginning is the older one's: that write is the one which may be lost.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
-            before: self.before.later(other.before),
+            before: if self.before.timeline() == other.before.timeline() {
+                self.before.later(other.before)
+            } else if self.before.timeline() < other.before.timeline() {
+                self.before
+            } else {
+                other.before
+            },
             after: self.after.later(other.after),
         }
     }
@@ -56,6 +64,13 @@ impl Floors {
     /// A write was acknowledged.
     pub fn wrote(&mut self, written: Written) {
         self.written = Some(self.written.map_or(written, |known| known.and(written)));
+    }
+
+    /// What has become of the writes is known, and told if need be: from now on they are what anything
+    /// else is that the session has seen, so the next ones are judged by themselves.
+    pub fn judged(&mut self) {
+        self.seen = later(self.seen, self.written.map(|written| written.after));
+        self.written = None;
     }
 
     /// A load has shown nothing behind `reach`.
@@ -170,6 +185,17 @@ pub(crate) mod tests {
         later(now, then) == now
     }
 
+    /// Whether the loss of what began at `then` shows at `now`: it is on an older timeline, or not
+    /// earlier.
+    fn tells_of(now: Option<Position>, then: Option<Position>) -> bool {
+        match (now, then) {
+            (Some(now), Some(then)) => {
+                now.timeline() < then.timeline() || includes(Some(now), Some(then))
+            }
+            (_, then) => then.is_none(),
+        }
+    }
+
     fn before(floors: &Floors) -> Option<Position> {
         floors.written.map(|written| written.before)
     }
@@ -188,7 +214,7 @@ pub(crate) mod tests {
         fn merging_lowers_no_floor_of_either(ours in floors(), token in floors()) {
             let now = merged(ours, &[token]);
             for then in [ours, token] {
-                prop_assert!(includes(before(&now), before(&then)));
+                prop_assert!(tells_of(before(&now), before(&then)));
                 prop_assert!(includes(after(&now), after(&then)));
                 prop_assert!(includes(now.seen, then.seen));
                 prop_assert!(includes(now.cached, then.cached));
@@ -271,5 +297,15 @@ pub(crate) mod tests {
             after: at(50),
         };
         assert_eq!(floors.written, Some(both));
+        // On a later timeline, of which the first one may not be a part.
+        floors.wrote(Written {
+            before: Position::new(2, 60),
+            after: Position::new(2, 70),
+        });
+        let all = Written {
+            before: at(40),
+            after: Position::new(2, 70),
+        };
+        assert_eq!(floors.written, Some(all));
     }
 }

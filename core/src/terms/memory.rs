@@ -3,8 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::terms::floors::{Floors, Sequence, Written};
+use crate::terms::history::Survival;
 use crate::terms::position::Position;
-use crate::terms::sighting::{Kept, PRIMARY, Tick};
+use crate::terms::sighting::{Kept, Tick};
 
 /// A session's memory. The process has one, too, for the calls without a session.
 #[derive(Debug, Default)]
@@ -23,8 +24,19 @@ struct State {
     /// Stands among `kept` for a floor that got lost. Until it is resolved nobody can say which cached
     /// answers are fresh enough.
     lost: Option<Kept>,
+    /// A write was acknowledged on this timeline, and nobody has told its position yet.
+    unplaced: Option<u32>,
     /// Counts what changed, so that who hands the token out knows whether it is news.
     changes: u64,
+}
+
+/// What a hit must include.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HitFloor {
+    /// Everything before this.
+    pub cached: Option<Position>,
+    /// A floor got lost, and nobody can say yet what a hit must include.
+    pub lost: bool,
 }
 
 /// What a load of this session must include.
@@ -55,8 +67,37 @@ impl Memory {
     }
 
     /// What a cached answer must include.
-    pub fn cached(&self) -> Option<Position> {
-        self.state().floors.cached
+    pub fn hit_floor(&self) -> HitFloor {
+        let state = self.state();
+        HitFloor {
+            cached: state.floors.cached,
+            lost: state.lost.is_some(),
+        }
+    }
+
+    /// What has become of the session's writes, which `survival` knows. It is told once: from then on they are
+    /// what anything else is that the session has seen.
+    pub fn judge(&self, survival: impl Fn(Written) -> Survival) -> Survival {
+        let mut state = self.state();
+        let unplaced = state.unplaced.map(|timeline| Written {
+            before: Position::new(timeline, 0),
+            after: Position::new(timeline, u64::MAX),
+        });
+        let verdicts = [state.floors.written, unplaced].map(|written| written.map(&survival));
+        let [written, unplaced] = verdicts.map(|verdict| verdict.unwrap_or(Survival::Current));
+        if written != Survival::Current {
+            state.changes += 1;
+            state.floors.judged();
+        }
+        if unplaced != Survival::Current {
+            state.unplaced = None;
+        }
+        written.max(unplaced)
+    }
+
+    /// A write was acknowledged on `timeline`, and its position got lost.
+    pub fn unplaced(&self, timeline: u32) {
+        self.state().unplaced = Some(timeline);
     }
 
     /// A floor of this session got lost by `now`: everything acknowledged before it must be included.
@@ -67,19 +108,12 @@ impl Memory {
         state.lost = Some(standing);
     }
 
-    /// Whether nobody can say yet which cached answers are fresh enough.
-    pub fn has_lost(&self) -> bool {
-        self.state().lost.is_some()
-    }
-
     /// A load was answered by the node of `kept`; it showed at least what the loads of `included` had
     /// shown.
     pub fn loaded(&self, kept: Kept, included: &[Kept]) {
         let mut state = self.state();
         state.changes += 1;
-        if kept.node != PRIMARY {
-            state.home = Some(kept.node);
-        }
+        state.home = kept.node().or(state.home);
         state.keep(kept, included);
     }
 
@@ -102,9 +136,7 @@ impl Memory {
     pub fn ends(&self, open: &Kept, ended: Tick) {
         let mut state = self.state();
         state.changes += 1;
-        if open.node != PRIMARY {
-            state.home = Some(open.node);
-        }
+        state.home = open.node().or(state.home);
         let State { kept, lost, .. } = &mut *state;
         for known in kept.iter_mut().chain(lost).filter(|known| *known == open) {
             known.ended = ended;
@@ -117,6 +149,7 @@ impl Memory {
         state.floors.saw(reach);
         state.find(reach, |lost| lost == kept);
         state.kept.retain(|known| known != kept);
+        state.place(reach);
     }
 
     /// A write was acknowledged; its position was asked for at `asked`. What was shown until then lies
@@ -128,6 +161,7 @@ impl Memory {
         state.floors.saw(written.after);
         state.find(written.after, |lost| lost.ended < asked);
         state.kept.retain(|known| known.ended >= asked);
+        state.place(written.after);
     }
 
     /// Everything that a transaction which changed nothing has shown lies before `position`, which was
@@ -138,6 +172,7 @@ impl Memory {
         state.floors.saw(position);
         state.find(position, |lost| lost.ended < asked);
         state.kept.retain(|known| known.ended >= asked);
+        state.place(position);
     }
 
     /// A write's invalidations were numbered.
@@ -194,6 +229,19 @@ impl State {
         whole
     }
 
+    /// A position that includes everything shown so far places a write of which nobody told one, if it is on
+    /// the same timeline.
+    fn place(&mut self, position: Position) {
+        let placed = self.kept.is_empty() && self.unplaced == Some(position.timeline());
+        if placed {
+            self.unplaced = None;
+            self.floors.wrote(Written {
+                before: Position::new(position.timeline(), 0),
+                after: position,
+            });
+        }
+    }
+
     /// `position` includes what got lost, if that is what `includes` says: so must a hit.
     fn find(&mut self, position: Position, includes: impl Fn(&Kept) -> bool) {
         if self.lost.as_ref().is_some_and(includes) {
@@ -206,7 +254,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terms::sighting::{Door, Incarnation};
+    use crate::terms::sighting::{Door, Incarnation, Keeper};
+
+    const PRIMARY: usize = 0;
 
     /// A load through a connection whose role sees no more than when the server started.
     fn load(node: usize, opened: u64, began: u64, ended: u64) -> Kept {
@@ -215,8 +265,11 @@ mod tests {
             opened: Tick(opened),
         };
         Kept {
-            node,
-            door: (node != PRIMARY).then_some(door),
+            by: if node == PRIMARY {
+                Keeper::Primary
+            } else {
+                Keeper::Node(node, door)
+            },
             began: Tick(began),
             ended: Tick(ended),
         }
@@ -254,13 +307,13 @@ mod tests {
         let memory = Memory::default();
         memory.lost(Tick(5));
         memory.begins(open.clone(), &kept(&memory));
-        assert!(memory.has_lost(), "nothing was found yet");
+        assert!(memory.hit_floor().lost, "nothing was found yet");
         // It had begun before, so it knew nothing of it.
         memory.loaded(load(1, 1, 9, 20), &[]);
         memory.ends(&open, Tick(30));
         assert_eq!(kept(&memory), [load(1, 1, 10, 30), load(1, 1, 9, 20)]);
         memory.resolved(&load(1, 1, 10, 30), Position::new(1, 100));
-        assert!(!memory.has_lost());
+        assert!(!memory.hit_floor().lost);
         // One that knew of it, and includes it.
         memory.begins(open.clone(), &kept(&memory));
         memory.loaded(load(1, 1, 40, 50), std::slice::from_ref(&open));
@@ -323,9 +376,12 @@ mod tests {
             memory.saw(at(50), Tick(10));
             memory.loaded(load(2, 2, 8, 12), &[]);
             memory.resolved(&load(2, 2, 8, 12), at(60));
-            assert_eq!((memory.has_lost(), memory.cached()), (true, None));
+            assert_eq!(
+                (memory.hit_floor().lost, memory.hit_floor().cached),
+                (true, None)
+            );
             way(&memory);
-            let found = (memory.has_lost(), memory.cached());
+            let found = (memory.hit_floor().lost, memory.hit_floor().cached);
             assert_eq!(found, (false, Some(at(100))), "way {at_way}");
             assert_eq!(kept(&memory), []);
         }
@@ -336,6 +392,9 @@ mod tests {
         let memory = Memory::default();
         memory.loaded(load(1, 1, 10, 20), &[]);
         memory.resolved(&load(1, 1, 10, 20), Position::new(1, 100));
-        assert_eq!((memory.has_lost(), memory.cached()), (false, None));
+        assert_eq!(
+            (memory.hit_floor().lost, memory.hit_floor().cached),
+            (false, None)
+        );
     }
 }

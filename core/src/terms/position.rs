@@ -1,6 +1,5 @@
-//! A *position* in the write-ahead log, on a timeline; and the history of timelines.
+//! A *position* in the write-ahead log, on a timeline.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// The header of a page of the log and of the first page of a segment, in bytes
@@ -56,10 +55,10 @@ impl Position {
         self.lsn
     }
 
-    /// Whether a node of the same timeline that has replayed up to `replayed` shows everything
-    /// before this position.
+    /// Whether a node that has replayed up to `replayed` shows everything before this position: on the same
+    /// timeline; on a later one everything of it that was not lost with the older one.
     pub const fn is_covered_by(self, replayed: Self) -> bool {
-        self.timeline == replayed.timeline && self.lsn <= replayed.lsn
+        self.timeline <= replayed.timeline && self.lsn <= replayed.lsn
     }
 
     /// The one of the two that includes the other: on one timeline the higher; else the one on the
@@ -90,64 +89,6 @@ impl fmt::Display for Position {
     }
 }
 
-/// Where timelines began, as far as this process has seen it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    /// Where each timeline left the one before it: the promoted node's replay position, which stays
-    /// as it was. `None`: it was primary from its start, so nobody knows.
-    began: BTreeMap<u32, Option<u64>>,
-}
-
-/// Whether a node includes a floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cover {
-    /// It does.
-    Covered,
-    /// It does not yet.
-    Behind,
-    /// It never will: what lies between was lost with a timeline.
-    Lost,
-    /// The floor is of another timeline and nobody knows where that one ended.
-    Unknown,
-}
-
-impl History {
-    /// A primary on `timeline` was promoted when it had replayed up to `replayed`, or never.
-    pub fn learn(&mut self, timeline: u32, replayed: Option<u64>) {
-        let began = self.began.entry(timeline).or_insert(replayed);
-        if began.is_none() {
-            *began = replayed;
-        }
-    }
-
-    /// The timeline of the primary, if there was one only.
-    pub fn only(&self) -> Option<u32> {
-        let mut seen = self.began.keys();
-        seen.next().copied().filter(|_| seen.next().is_none())
-    }
-
-    /// Whether a node that has replayed up to `reached` includes everything before `floor`.
-    pub fn covers(&self, floor: Position, reached: Position) -> Cover {
-        if floor.timeline > reached.timeline {
-            return Cover::Behind;
-        }
-        let mut kept = u64::MAX;
-        for timeline in floor.timeline + 1..=reached.timeline {
-            match self.began.get(&timeline) {
-                Some(Some(began)) => kept = kept.min(*began),
-                _ => return Cover::Unknown,
-            }
-        }
-        if floor.lsn > kept {
-            Cover::Lost
-        } else if floor.lsn > reached.lsn {
-            Cover::Behind
-        } else {
-            Cover::Covered
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,47 +108,5 @@ mod tests {
             let found = Position::inserting_at(1, lsn, offset).lsn();
             assert_eq!(found, normal, "{lsn:X}");
         }
-    }
-
-    #[test]
-    fn a_floor_is_covered_within_its_timeline_and_up_to_where_that_one_ended() {
-        use Cover::{Behind, Covered, Lost, Unknown};
-        let mut history = History::default();
-        history.learn(2, Some(300));
-        history.learn(3, Some(350));
-        history.learn(5, None);
-        let at = Position::new;
-        let table = [
-            (at(2, 310), at(2, 310), Covered),
-            (at(2, 311), at(2, 310), Behind),
-            (at(1, 300), at(2, 310), Covered),
-            // It looks smaller and was lost all the same.
-            (at(1, 305), at(2, 310), Lost),
-            (at(1, 300), at(2, 290), Behind),
-            (at(1, 300), at(3, 400), Covered),
-            (at(1, 320), at(3, 400), Lost),
-            (at(2, 340), at(3, 400), Covered),
-            (at(2, 360), at(3, 400), Lost),
-            (at(3, 10), at(2, 400), Behind),
-            (at(3, 400), at(4, 500), Unknown),
-            (at(4, 400), at(5, 500), Unknown),
-        ];
-        for (floor, reached, cover) in table {
-            assert_eq!(
-                history.covers(floor, reached),
-                cover,
-                "{floor:?} {reached:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_a_promoted_node_told_once_is_kept() {
-        let mut history = History::default();
-        history.learn(2, Some(300));
-        history.learn(2, None);
-        let floor = Position::new(1, 300);
-        assert_eq!(history.covers(floor, Position::new(2, 400)), Cover::Covered);
-        assert_eq!(history.only(), Some(2));
     }
 }

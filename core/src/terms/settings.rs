@@ -14,6 +14,20 @@ pub enum Balance {
     RoundRobin,
 }
 
+/// What answers a read that any replica might answer, when none may: all are left out, because they fail
+/// or lag, or follow nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum AllOut {
+    /// The primary, within its pool for reads.
+    #[default]
+    Primary,
+    /// Of those that only lag the one that is furthest, if it includes what the read needs; else the primary.
+    Stalest,
+    /// Nobody: the read fails with [`is_no_replica`](crate::Error::is_no_replica).
+    Fail,
+}
+
 /// The settings of a [`Manifold`](crate::Manifold), all with a default.
 ///
 /// ```
@@ -115,6 +129,14 @@ pub struct ReadSettings {
     /// Reads that may wait at once because no replica is fresh enough and the primary's read pool is
     /// in use. Default 1 024. At the bound a read fails with `is_overloaded`.
     pub max_waiting: usize,
+    /// A replica that is further behind the primary is left out of every read. Default 5 s; `Duration::MAX`
+    /// leaves none out. How far it is behind is known from the positions that the primary told, so
+    /// neither an idle primary nor one that is away makes it look old.
+    pub eject_lag: Duration,
+    /// One that was left out for its lag is taken back when it is no further behind. Default 2.5 s.
+    pub readmit_lag: Duration,
+    /// What answers while all replicas are left out. Default: [`AllOut::Primary`].
+    pub all_out: AllOut,
     /// How far back `max_staleness` can be proven. Default 60 s; a larger bound counts as this one.
     pub history: Duration,
 }
@@ -127,6 +149,9 @@ impl Default for ReadSettings {
             wait: Duration::from_millis(25),
             deadline: Duration::from_secs(1),
             max_waiting: 1024,
+            eject_lag: Duration::from_secs(5),
+            readmit_lag: Duration::from_millis(2500),
+            all_out: AllOut::Primary,
             history: Duration::from_secs(60),
         }
     }
@@ -187,6 +212,9 @@ pub struct WriteSettings {
     /// How long an invalidation that Redis did not acknowledge is tried again in the background.
     /// Default 60 s. Meanwhile this process does not read that key from Redis.
     pub redelivery: Duration,
+    /// How long a write waits for a node that takes writes, while none does: after the primary failed and
+    /// before another one is promoted. Default 1 s; then it fails with `is_unreachable`, and nothing was sent.
+    pub find_primary: Duration,
     /// Writes whose end may be under way at once. Default 1 024. At the bound a write waits before its
     /// COMMIT. As many invalidations may be in redelivery; at that bound one that Redis does not
     /// acknowledge is not tried again, and an event says so.
@@ -199,6 +227,7 @@ impl Default for WriteSettings {
             max_invalidations: 10_000,
             outcome_deadline: Duration::from_secs(10),
             redelivery: Duration::from_secs(60),
+            find_primary: Duration::from_secs(1),
             max_endings: 1024,
         }
     }

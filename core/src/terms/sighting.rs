@@ -5,10 +5,6 @@ use std::sync::Arc;
 
 use crate::terms::clock::Moment;
 use crate::terms::position::Position;
-use crate::terms::route::Role;
-
-/// The number of the primary among the nodes of a manifold.
-pub const PRIMARY: usize = 0;
 
 /// The order in which a manifold did things: opened a connection, asked for a position, answered a
 /// call.
@@ -79,15 +75,6 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// What the node said it is.
-    pub const fn role(&self) -> Role {
-        if self.standby {
-            Role::Replica
-        } else {
-            Role::Primary
-        }
-    }
-
     /// What an answer of this node includes that began after the question.
     pub const fn stamp(&self) -> Position {
         if self.standby {
@@ -98,37 +85,53 @@ impl Sighting {
     }
 }
 
-/// A node that has answered a session: what it showed there is bounded by no position yet.
+/// A load that has been shown to a session: no position bounds yet what it has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The node's number in its manifold.
-    pub node: usize,
-    /// Through which connection the load went; `None` for the primary, whose answers do not go back
-    /// when it restarts.
-    pub door: Option<Door>,
+    /// Who answered.
+    pub by: Keeper,
     /// Before the load.
     pub began: Tick,
     /// After it.
     pub ended: Tick,
 }
 
+/// Who shows a session what it was shown before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeper {
+    /// The primary, whichever node that is by now: its answers do not go back when it restarts, and what
+    /// is lost with a failover nobody shows any more.
+    Primary,
+    /// This node, a replica then, through this connection.
+    Node(usize, Door),
+}
+
 impl Kept {
     /// What the primary has shown between these ticks.
     pub const fn at_primary(began: Tick, ended: Tick) -> Self {
         Self {
-            node: PRIMARY,
-            door: None,
+            by: Keeper::Primary,
             began,
             ended,
         }
     }
 
+    /// The node, if it was a replica.
+    pub const fn node(&self) -> Option<usize> {
+        match self.by {
+            Keeper::Primary => None,
+            Keeper::Node(node, _) => Some(node),
+        }
+    }
+
     /// Whether the other load was answered by the same run of the same node.
     pub fn is_at(&self, other: &Self) -> bool {
-        self.node == other.node
-            && match (&self.door, &other.door) {
-                (Some(one), Some(other)) => one.incarnation.is(&other.incarnation) || one == other,
-                (one, other) => one.is_none() && other.is_none(),
+        match (&self.by, &other.by) {
+            (Keeper::Primary, Keeper::Primary) => true,
+            (Keeper::Node(one, door), Keeper::Node(other, its)) => {
+                one == other && (door.incarnation.is(&its.incarnation) || door == its)
             }
+            _ => false,
+        }
     }
 }

@@ -114,17 +114,33 @@ pub fn said(system: i64, floors: &Floors) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(SIZE);
     bytes.push(VERSION);
     bytes.extend_from_slice(&system.to_be_bytes());
-    let written = floors.written;
-    let before = written.map(|written| written.before);
-    let after = written.map(|written| written.after);
-    for position in [before, after, floors.seen, floors.cached] {
-        let (timeline, lsn) = position.map_or((0, 0), |it| (it.timeline(), it.lsn()));
-        bytes.extend_from_slice(&timeline.to_be_bytes());
-        bytes.extend_from_slice(&lsn.to_be_bytes());
+    bytes.extend(said_written(floors.written));
+    for position in [floors.seen, floors.cached] {
+        bytes.extend(said_position(position));
     }
     let (epoch, number) = floors.sequence.map_or((0, 0), |it| (it.epoch, it.number));
     bytes.extend_from_slice(&epoch.to_be_bytes());
     bytes.extend_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+/// What a token says of writes.
+pub fn said_written(written: Option<Written>) -> [u8; 2 * POSITION] {
+    let before = said_position(written.map(|written| written.before));
+    let after = said_position(written.map(|written| written.after));
+    let mut bytes = [0; 2 * POSITION];
+    let (first, second) = bytes.split_at_mut(POSITION);
+    first.copy_from_slice(&before);
+    second.copy_from_slice(&after);
+    bytes
+}
+
+fn said_position(position: Option<Position>) -> [u8; POSITION] {
+    let (timeline, lsn) = position.map_or((0, 0), |it| (it.timeline(), it.lsn()));
+    let mut bytes = [0; POSITION];
+    let (first, second) = bytes.split_at_mut(4);
+    first.copy_from_slice(&timeline.to_be_bytes());
+    second.copy_from_slice(&lsn.to_be_bytes());
     bytes
 }
 

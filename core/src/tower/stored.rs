@@ -125,8 +125,7 @@ impl Archive {
             return;
         }
         let calls = self.layer.store.manifold().calls();
-        let saving = calls.save_token(key, loan.session.memory(), Some(&loan.floors));
-        match saving.await {
+        match loan.session.save(key, Some(&loan.floors)).await {
             // Whoever finds Redis silent says so.
             Err(error) if error.is_lagging() && self.said_lagging.ends(calls.pools.now()) => {
                 tracing::warn!(

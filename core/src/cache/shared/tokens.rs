@@ -49,7 +49,8 @@ return 1";
 
 /// Merges a token into the one that is there, by the rules of `Floors::merge`: ours is ARGV[1], and
 /// ARGV[2] the epoch that its process knows. Something that is no token of this version and cluster is
-/// replaced only if ARGV[4] says so.
+/// replaced only if ARGV[4] says so. The writes of ARGV[5] have been judged, so their user is not told
+/// again that they are lost: if they are all that is there, they become something that was seen.
 ///
 /// Positions are big endian with the timeline first, and zero if they are missing: so the later one is
 /// the one whose bytes come later. They are compared one by one, because Lua compares strings by the
@@ -65,12 +66,24 @@ local function later(one, other)
   end
   return one
 end
-local new, epoch = ARGV[1], ARGV[2]
 local none = string.rep('\0', 8)
+local nowhere = string.rep('\0', 12)
+local function beginning(one, other)
+  if one == nowhere then return other end
+  if other == nowhere then return one end
+  if one:sub(1, 4) == other:sub(1, 4) then return later(one, other) end
+  return later(one, other) == one and other or one
+end
+local new, epoch = ARGV[1], ARGV[2]
 local old = redis.pcall('GET', KEYS[1])
 if type(old) == 'string' and #old == #new and old:sub(1, 9) == new:sub(1, 9) then
   local function both(from, to) return later(new:sub(from, to), old:sub(from, to)) end
-  local before, after, seen, cached = both(10, 21), both(22, 33), both(34, 45), both(46, 57)
+  local before, after = beginning(new:sub(10, 21), old:sub(10, 21)), both(22, 33)
+  local seen, cached = both(34, 45), both(46, 57)
+  if old:sub(10, 33) == ARGV[5] then
+    before, after = new:sub(10, 21), new:sub(22, 33)
+    seen = later(seen, old:sub(22, 33))
+  end
   local whose, number = new:sub(58, 65), new:sub(66, 73)
   if old:sub(66, 73) ~= none and old:sub(58, 65) == epoch then
     if number ~= none and whose ~= epoch then
@@ -128,6 +141,19 @@ pub struct Found {
     pub evicts: bool,
 }
 
+/// A token to save.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// What it says.
+    pub said: Vec<u8>,
+    /// Whose numbers the process knows.
+    pub epoch: u64,
+    /// For how long it is kept, at least.
+    pub ttl: Duration,
+    /// The writes that were judged, as a token says them; empty if none were.
+    pub judged: Vec<u8>,
+}
+
 /// What a server says that will not tell what it is.
 type Untold = RedisError;
 
@@ -181,22 +207,16 @@ impl Shared {
         }
     }
 
-    /// Merges what a token says into the one under `key`, and keeps it for at least `ttl`. False: there is
-    /// something else, which is replaced only if `replace` says so.
-    pub async fn save(
-        &self,
-        key: &[u8],
-        said: &[u8],
-        epoch: u64,
-        ttl: Duration,
-        replace: bool,
-    ) -> Result<bool, Silence> {
+    /// Merges a token into the one under `key`. False: there is something else, which is replaced only if
+    /// `replace` says so.
+    pub async fn save(&self, key: &[u8], saved: &Saved, replace: bool) -> Result<bool, Silence> {
         let mut call = self.tokens.save.prepare_invoke();
         call.key(self.token_name(key)?).key(self.marker_name()?);
-        call.arg(said)
-            .arg(&epoch.to_be_bytes()[..])
-            .arg(milliseconds(ttl))
-            .arg(u8::from(replace));
+        call.arg(&saved.said)
+            .arg(&saved.epoch.to_be_bytes()[..])
+            .arg(milliseconds(saved.ttl))
+            .arg(u8::from(replace))
+            .arg(&saved.judged);
         self.attempt(async |mut connection, _| call.invoke_async(&mut connection).await)
             .await
     }

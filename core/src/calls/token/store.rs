@@ -9,12 +9,12 @@ use tokio::sync::Semaphore;
 
 use crate::cache::shared::Shared;
 use crate::cache::shared::link::Silence;
-use crate::cache::shared::tokens::Found;
+use crate::cache::shared::tokens::{Found, Saved};
 use crate::calls::Calls;
 use crate::rules::recall::{self, Look, Token};
 use crate::terms::clock::Moment;
 use crate::terms::error::{Error, Result};
-use crate::terms::floors::Floors;
+use crate::terms::floors::{Floors, Written};
 use crate::terms::marker::Marker;
 use crate::terms::memory::Memory;
 use crate::terms::position::Position;
@@ -81,12 +81,13 @@ impl Calls {
         Ok(())
     }
 
-    /// What the session under `key` must include. What cannot be known is everything up to now.
-    pub async fn recall(self: &Arc<Self>, key: &[u8]) -> Memory {
+    /// What the session under `key` must include, and which of it are its own writes. What cannot be known is
+    /// everything up to now.
+    pub async fn recall(self: &Arc<Self>, key: &[u8]) -> (Memory, Option<Written>) {
         let memory = Memory::default();
         let Some(found) = self.look_up(key).await else {
             self.require_now(&memory);
-            return memory;
+            return (memory, None);
         };
         // After the answer: what is absent was saved a whole `ttl` before Redis was asked.
         let now = self.pools.now();
@@ -102,7 +103,7 @@ impl Calls {
             Some(position) => self.include(&memory, position),
             None => self.require_now(&memory),
         }
-        memory
+        (memory, recall.floors.written)
     }
 
     /// Loads and hits must include what lies before `position`: nobody knows which of it is the user's own.
@@ -183,16 +184,18 @@ impl Calls {
         asked.await.ok().flatten()
     }
 
-    /// Saves what `memory` says under `key`, unless that is what was `known` of it.
+    /// Saves what `memory` says under `key`, unless that is what was `known` of it. `recalled` are the writes
+    /// with which it came from the store.
     pub async fn save_token(
         self: &Arc<Self>,
         key: &[u8],
         memory: &Memory,
+        recalled: Option<Written>,
         known: Option<&Floors>,
     ) -> Result<()> {
         let shared = (self.cache).shared_or("the token store keeps its tokens there")?;
         let settled = self.settle(memory).await;
-        if memory.has_lost() {
+        if memory.hit_floor().lost {
             // It would ask for less than "as of now", which what is stored goes on to mean.
             return settled.and(Err(Error::lagging(self.pools.reading().deadline)));
         }
@@ -200,25 +203,33 @@ impl Calls {
         if known == Some(&floors) {
             return settled;
         }
-        if let Err(silence) = self.merge_stored(shared, key, &floors).await {
+        // What has been judged is not among its writes any more, and its user was told.
+        let is_among = |judged| floors.written.is_some_and(|now| now.and(judged) == now);
+        let judged = recalled.filter(|&recalled| !is_among(recalled));
+        if let Err(silence) = self.merge_stored(shared, key, &floors, judged).await {
             self.note_silence(&silence);
-            self.merge_later(key, floors);
+            self.merge_later(key, floors, judged);
             return Err(silence.into_error("the token store in Redis"));
         }
         self.store.is_silent.store(false, Ordering::Relaxed);
         settled
     }
 
-    /// Merges `floors` into what is stored.
+    /// Merges `floors` into what is stored; `judged` is no write any more that its user must be told of.
     async fn merge_stored(
         &self,
         shared: &Shared,
         key: &[u8],
         floors: &Floors,
+        judged: Option<Written>,
     ) -> Result<(), Silence> {
-        let ttl = self.tokens.ttl;
-        let said = token::said(self.tokens.system, floors);
-        if shared.save(key, &said, self.epoch, ttl, false).await? {
+        let saved = |floors| Saved {
+            said: token::said(self.tokens.system, floors),
+            epoch: self.epoch,
+            ttl: self.tokens.ttl,
+            judged: judged.map_or_else(Vec::new, |it| token::said_written(Some(it)).to_vec()),
+        };
+        if shared.save(key, &saved(floors), false).await? {
             return Ok(());
         }
         // What was there before it may have said more. Only what includes everything takes its place.
@@ -231,14 +242,13 @@ impl Calls {
         let mut floors = *floors;
         floors.saw(position);
         floors.raise_cached(position);
-        let said = token::said(self.tokens.system, &floors);
-        shared.save(key, &said, self.epoch, ttl, true).await?;
+        shared.save(key, &saved(&floors), true).await?;
         Ok(())
     }
 
     /// Goes on trying in the background, for as long as tokens are kept: what was written longer ago each
     /// session includes anyway.
-    fn merge_later(self: &Arc<Self>, key: &[u8], floors: Floors) {
+    fn merge_later(self: &Arc<Self>, key: &[u8], floors: Floors, judged: Option<Written>) {
         let Ok(permit) = Arc::clone(&self.redeliveries).try_acquire_owned() else {
             self.note_lost();
             return;
@@ -248,10 +258,11 @@ impl Calls {
         // manifold, and the permit bounds how many there are.
         tokio::spawn(async move {
             let attempt = || async {
-                match calls.cache.shared() {
-                    Some(shared) => calls.merge_stored(shared, &key, &floors).await.is_ok(),
-                    None => false,
-                }
+                let Some(shared) = calls.cache.shared() else {
+                    return false;
+                };
+                let merging = calls.merge_stored(shared, &key, &floors, judged);
+                merging.await.is_ok()
             };
             if !calls.try_again(calls.tokens.ttl, attempt).await {
                 calls.note_lost();

@@ -1,4 +1,4 @@
-//! How the connections to one endpoint are encrypted, and which way is tried first.
+//! How the connections to one server are encrypted, and which way is tried first.
 
 use std::error::Error as StdError;
 

@@ -16,6 +16,8 @@ pub enum Class {
     Down,
     /// It serves, but takes no more connections (SQLSTATE 53300).
     Full,
+    /// It serves, but takes no writes.
+    Standby,
     /// It refuses us: a wrong password, role or database. The configuration is at fault.
     Denied,
     /// TLS cannot be had as it was asked for. The configuration is at fault, and this mends it.
@@ -103,7 +105,9 @@ impl ConnectError {
                 format!("{who} does not belong to the primary ({})", self.why),
                 "give the URL of a physical standby of the primary",
             ),
-            Class::Down | Class::Full => Error::unreachable(who, self.why, self.source),
+            Class::Down | Class::Full | Class::Standby => {
+                Error::unreachable(who, self.why, self.source)
+            }
         }
     }
 }

@@ -9,13 +9,13 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::pools::connect::Session;
 use crate::pools::lease::Lease;
+use crate::pools::nobody_writes;
 use crate::pools::node::Unavailable;
 use crate::pools::tour::{Stop, Tour};
 use crate::rules::proof;
 use crate::rules::route::{Candidate, Knowledge, Want};
 use crate::terms::error::{Error, Result};
-use crate::terms::route::Reason;
-use crate::terms::sighting::PRIMARY;
+use crate::terms::route::{Reason, Role};
 
 /// Between two tries for a connection to the primary. A pool in which nobody may wait, and a server that
 /// is out of connections, refuse at once: without a pause they would be asked without end.
@@ -24,26 +24,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 impl Tour<'_> {
     /// A connection to the primary; for a read that a replica may answer, too, whichever comes first.
     pub(super) async fn primary(&mut self) -> Result<Stop> {
-        let primary = &self.pools.nodes[PRIMARY];
-        if self.failed.contains(&PRIMARY) {
-            let broke = || Error::unreachable(&*primary.name, "its connection broke", None);
-            return Err(self.last.take().unwrap_or_else(broke));
-        }
         let insists = self
             .need
             .primary
             .is_some_and(|reason| reason != Reason::Lagging);
-        if insists || self.candidates().is_empty() {
-            return match primary.lend(Session::Read).await {
-                Ok(loan) => Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
-                Err(unavailable) => Err(self.pools.error(unavailable)),
-            };
-        }
-        match primary.lend_free().await {
-            Ok(loan) => return Ok(self.stop(Lease::new(loan, Arc::clone(primary)))),
-            Err(Unavailable::Closed) => return Err(Error::shut_down()),
-            Err(Unavailable::Full(_)) => self.last = None,
-            Err(down) => self.passed_over(PRIMARY, down),
+        let alone = insists || self.candidates().is_empty();
+        match self.primary_now(alone).await {
+            Ok(Some(lease)) => return Ok(self.stop(lease)),
+            Ok(None) => {}
+            Err(error) => return Err(error),
         }
         let settings = &self.pools.reading;
         let Ok(_seat) = self.pools.waiting.try_acquire() else {
@@ -51,7 +40,7 @@ impl Tour<'_> {
         };
         let began = self.pools.shared.clock.now();
         // Boxed, for it is rare and large.
-        let racing = Box::pin(self.whichever_comes_first());
+        let racing = Box::pin(self.whichever_comes_first(insists));
         let racing = tokio::time::timeout(settings.deadline, racing).await;
         self.waited += self.pools.shared.clock.now().since(began);
         match racing {
@@ -67,38 +56,80 @@ impl Tour<'_> {
         }
     }
 
+    /// A connection to the primary as it is now. `None`: it must be waited for. A read that nobody else may
+    /// answer waits for a connection `alone` as any other call does.
+    async fn primary_now(&mut self, alone: bool) -> Result<Option<Lease>> {
+        let Some(primary) = self.primary_node().cloned() else {
+            self.last = Some(nobody_writes());
+            return Ok(None);
+        };
+        if primary.is_left_out() {
+            self.last.get_or_insert_with(|| {
+                Error::unreachable(
+                    &*primary.name,
+                    "it is left out until it answers again",
+                    None,
+                )
+            });
+            return Ok(None);
+        }
+        let lent = if alone {
+            primary.lend(Session::Read).await
+        } else {
+            primary.lend_free().await
+        };
+        match lent {
+            Ok(loan) => return Ok(Some(Lease::new(loan, primary, Role::Primary))),
+            Err(Unavailable::Full(_)) if !alone => self.last = None,
+            Err(Unavailable::Down(who, error)) => self.last = Some(error.into_error(&who)),
+            Err(unavailable) => return Err(self.pools.error(unavailable)),
+        }
+        Ok(None)
+    }
+
     /// A connection to the primary, or to a replica that has caught up.
-    async fn whichever_comes_first(&mut self) -> (Lease, Reason) {
+    async fn whichever_comes_first(&mut self, insists: bool) -> (Lease, Reason) {
+        let reason = if insists {
+            self.reason
+        } else {
+            Reason::Lagging
+        };
         loop {
             // What several nodes have shown the session only the primary shows, until each was asked
             // where it is; then any replica that has replayed as much.
             self.resolve();
             tokio::select! {
-                lease = self.on_the_primary() => return (lease, Reason::Lagging),
-                lease = self.on_a_replica() => return (lease, Reason::Waited),
+                lease = self.on_the_primary() => return (lease, reason),
+                lease = self.on_a_replica(), if !insists => return (lease, Reason::Waited),
                 () = self.one_more_bound() => {}
             }
         }
     }
 
+    /// A connection to whatever node takes the writes, as soon as it can be had.
     async fn on_the_primary(&self) -> Lease {
-        let primary = &self.pools.nodes[PRIMARY];
-        while !self.failed.contains(&PRIMARY) {
-            match primary.lend(Session::Read).await {
-                Ok(loan) => return Lease::new(loan, Arc::clone(primary)),
-                Err(Unavailable::Full(_)) => {
-                    let _ = tokio::time::timeout(PAUSE, std::future::pending::<()>()).await;
+        let mut changes = self.pools.shared.roles.changes();
+        loop {
+            changes.mark_unchanged();
+            if let Some(primary) = self.primary_node().filter(|node| !node.is_left_out()) {
+                match primary.lend(Session::Read).await {
+                    Ok(loan) => return Lease::new(loan, Arc::clone(primary), Role::Primary),
+                    Err(Unavailable::Full(_)) => {
+                        let _ = tokio::time::timeout(PAUSE, std::future::pending::<()>()).await;
+                        continue;
+                    }
+                    Err(_) => {}
                 }
-                Err(_) => break,
             }
+            // The sender lives as long as the pools.
+            let _ = changes.changed().await;
         }
-        std::future::pending().await
     }
 
     async fn on_a_replica(&self) -> Lease {
         let node = self.fresh_replica(None).await;
         if let Ok(loan) = node.lend(Session::Read).await {
-            let lease = Lease::new(loan, Arc::clone(node));
+            let lease = Lease::new(loan, Arc::clone(node), Role::Replica);
             if self.keeps(&lease) {
                 return lease;
             }
@@ -139,14 +170,15 @@ impl Tour<'_> {
         let kept = self.need.remembered.kept.iter();
         let mut asking: FuturesUnordered<_> = kept
             .filter_map(|kept| {
-                let gone = self.is_gone(kept.node);
-                let node = self
-                    .pools
-                    .nodes
-                    .get(if gone { PRIMARY } else { kept.node })?;
+                let own = kept.node().filter(|node| !self.is_gone(*node));
+                let node = match own {
+                    Some(node) => self.node(node)?,
+                    None => self.primary_node()?,
+                };
                 Some(async move {
                     let bounds = |seen: &_| {
-                        proof::bounds(seen, kept) || (gone && proof::is_ahead_of(seen, kept))
+                        proof::bounds(seen, kept)
+                            || (own.is_none() && proof::is_ahead_of(seen, kept))
                     };
                     node.track.until(true, bounds).await;
                 })

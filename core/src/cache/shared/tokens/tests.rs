@@ -8,11 +8,11 @@ use super::*;
 use crate::cache::shared::link::Link;
 use crate::terms::clock::Clock;
 use crate::terms::floors::tests::floors;
-use crate::terms::floors::{Floors, Sequence};
+use crate::terms::floors::{Floors, Sequence, Written};
 use crate::terms::namespace::Namespace;
 use crate::terms::position::Position;
 use crate::terms::settings::CacheSettings;
-use crate::terms::token::{heard, said};
+use crate::terms::token::{heard, said, said_written};
 
 const SYSTEM: i64 = -2;
 /// Whose numbers the saving process knows.
@@ -45,8 +45,11 @@ impl Store {
     }
 
     async fn save(&self, floors: &Floors, replace: bool) -> bool {
-        let said = said(SYSTEM, floors);
-        let saving = self.shared.save(b"user", &said, EPOCH, TTL, replace);
+        self.save_as(&saved(floors), replace).await
+    }
+
+    async fn save_as(&self, saved: &Saved, replace: bool) -> bool {
+        let saving = self.shared.save(b"user", saved, replace);
         saving.await.expect("Redis answers")
     }
 
@@ -78,26 +81,54 @@ impl Store {
     }
 }
 
+fn saved(floors: &Floors) -> Saved {
+    Saved {
+        said: said(SYSTEM, floors),
+        epoch: EPOCH,
+        ttl: TTL,
+        judged: Vec::new(),
+    }
+}
+
 #[test]
 fn a_save_merges_as_a_session_does() {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build().expect("a runtime");
     let store = runtime.block_on(Store::new());
-    let check = |(old, new): (Floors, Floors)| {
+    let check = |(old, new, judged): (Floors, Floors, Option<Written>)| {
+        let judged = judged.map(|it| {
+            if it.before.lsn() % 2 == 0 {
+                it
+            } else {
+                old.written.unwrap_or(it)
+            }
+        });
         let merged = runtime.block_on(async {
             store.run::<i64>("DEL", &[]).await;
             assert!(store.save(&old, false).await);
-            assert!(store.save(&new, false).await);
+            let judged = judged.map(|it| said_written(Some(it)).to_vec());
+            let new = Saved {
+                judged: judged.unwrap_or_default(),
+                ..saved(&new)
+            };
+            assert!(store.save_as(&new, false).await);
             store.floors().await
         });
         let mut expected = new;
         expected.merge(&old, EPOCH);
+        if let Some(judged) = old.written.filter(|&written| Some(written) == judged) {
+            expected.written = new.written;
+            expected.saw(judged.after);
+        }
         prop_assert_eq!(merged, expected);
         Ok(())
     };
     // Floors often have the epoch that is known, and positions often differ in one byte only.
     let config = ProptestConfig::with_cases(2000);
-    let outcome = TestRunner::new(config).run(&(floors(), floors()), check);
+    let outcome = TestRunner::new(config).run(
+        &(floors(), floors(), floors().prop_map(|it| it.written)),
+        check,
+    );
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
@@ -176,9 +207,11 @@ async fn a_token_is_kept_longer_than_any_process_looks_back() {
     // A process with a shorter time keeps it for as long as the one that has begun the marker.
     assert_eq!(store.look().await.marker.ttl, TTL);
     let short = Duration::from_millis(10);
-    let said = said(SYSTEM, &Floors::default());
-    let saving = store.shared.save(b"user", &said, EPOCH, short, false);
-    assert!(saving.await.expect("Redis answers"));
+    let short = Saved {
+        ttl: short,
+        ..saved(&Floors::default())
+    };
+    assert!(store.save_as(&short, false).await);
     assert!((least..=most).contains(&kept().await));
 }
 

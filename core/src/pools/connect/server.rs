@@ -12,23 +12,23 @@ use crate::pools::connect::failure::ConnectError;
 use crate::terms::error::{Error, Result};
 use crate::terms::tls::parameters;
 
-/// A PostgreSQL server to connect to.
+/// A PostgreSQL server to connect to, or what stands before one.
 #[derive(Clone)]
-pub struct Endpoint {
+pub struct Server {
     config: tokio_postgres::Config,
     encryption: Encryption,
     /// Host and port, without the password, for messages.
     address: String,
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Endpoint").field(&self.address).finish()
+        f.debug_tuple("Server").field(&self.address).finish()
     }
 }
 
-impl Endpoint {
-    /// The endpoint of a `postgres://` URL or a `key=value` string. `setting` names where it was
+impl Server {
+    /// The server of a `postgres://` URL or a `key=value` string. `setting` names where it was
     /// configured, for the error.
     pub fn parse(url: &str, setting: &str) -> Result<Self> {
         let (url, parameters) = parameters::of_postgres(url);
