@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel_manifold::{
-    Clock, Manifold, Policy, Reason, Repository, Session, Settings, TokenStore, routes,
+    Clock, Manifold, Policy, Reason, Repository, Role, Session, Settings, TokenStore, routes,
 };
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World, log, until};
@@ -557,4 +557,73 @@ async fn a_store_that_could_not_keep_its_promise_is_the_configurations_fault() {
         let text = error(Some(settings)).await;
         assert!(text.contains("token_store.ttl"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn who_lost_an_acknowledged_write_is_told_in_any_process_and_then_no_more() {
+    let Some(world) = World::alone() else { return };
+    let process = async || {
+        let nodes = world.cluster().nodes();
+        let builder = nodes.fold(Manifold::builder(), |builder, node| {
+            builder.node(world.url(node))
+        });
+        let builder = builder.redis(world.redis().url()).settings(settings());
+        Process::with(builder.connect().await.expect("a manifold"))
+    };
+    let (one, other) = (process().await, process().await);
+    one.placed(&world).await;
+    other.placed(&world).await;
+    for replica in world.cluster().replicas() {
+        replica.cut_walreceiver().unwrap();
+    }
+    one.rename_and_save("user", "lost").await;
+    one.rename_and_save("another", "lost, too").await;
+    world.primary().kill().unwrap();
+    world.replica(0).promote().unwrap();
+    until("the promoted one takes the writes", async || {
+        let who = other.shop.who_writes().await;
+        who.is_ok_and(|who| who.node == "replica-1")
+    })
+    .await;
+    let told = async |key: &str| {
+        let session = other.store.session(key).await;
+        let shown = other.shop.with_session(&session).titles().await;
+        (session, shown.err())
+    };
+    // As long as it is not saved that its user was told.
+    for _ in 0..2 {
+        let error = told("user").await.1.expect("it is told");
+        assert!(error.is_write_lost(), "{error}");
+    }
+    assert!(told("somebody else").await.1.is_none());
+    let (session, error) = told("user").await;
+    assert!(error.expect("it is told").is_write_lost());
+    assert_eq!(other.shown_by(&session).await, "Kind of Blue");
+    other.store.save("user", &session).await.unwrap();
+    for _ in 0..2 {
+        let (_, error) = told("user").await;
+        assert!(error.is_none(), "{error:?}");
+    }
+    // A session that wrote since, and knew of nothing.
+    let new = other.shop.db().session();
+    other
+        .shop
+        .with_session(&new)
+        .rename(1, "after")
+        .await
+        .unwrap();
+    other.store.save("another", &new).await.unwrap();
+    let (session, error) = told("another").await;
+    assert!(error.expect("it is told").is_write_lost());
+    other.store.save("another", &session).await.unwrap();
+    assert!(told("another").await.1.is_none());
+    assert_eq!(other.shown("another").await, "after");
+    // What the marker says of the old timeline keeps nobody from a replica of the new one.
+    world.replica(1).follow(world.replica(0)).unwrap();
+    until("a replica answers", async || {
+        let session = other.store.session("nobody").await;
+        let (_, seen) = routes(other.shop.with_session(&session).titles()).await;
+        seen[0].role == Some(Role::Replica)
+    })
+    .await;
 }
