@@ -408,6 +408,7 @@ async fn a_token_that_was_not_acknowledged_is_saved_in_the_background() {
     // When the manifold is shut down there is no later.
     world.redis().kill().unwrap();
     assert!(one.store.save("user", &session).await.is_err());
+    assert_eq!(one.shown_by(&session).await, "new", "others run meanwhile");
     world.redis().start().unwrap();
     one.shop.db().shutdown().await;
     assert!(token().await.is_some());

@@ -46,13 +46,19 @@ async fn placed(world: &World, manifold: &Manifold) {
 
 /// What is under a name in Redis.
 async fn stored(world: &World, manifold: &Manifold, name: &str) -> Option<Vec<u8>> {
+    let name = format!("mf:{}:{name}", manifold.namespace());
+    command(world, "GET", &[&name]).await
+}
+
+/// A command to Redis, past the library.
+async fn command<T: redis::FromRedisValue>(world: &World, command: &str, words: &[&str]) -> T {
     let client = redis::Client::open(world.redis().url()).expect("a URL");
     let mut connection = client
         .get_multiplexed_async_connection()
         .await
         .expect("Redis");
-    let mut asked = redis::cmd("GET");
-    asked.arg(format!("mf:{}:{name}", manifold.namespace()));
+    let mut asked = redis::cmd(command);
+    asked.arg(words);
     asked.query_async(&mut connection).await.expect("an answer")
 }
 
@@ -134,6 +140,13 @@ async fn what_a_request_has_not_moved_is_not_saved() {
     let shown = user.get(shop, "/titles").await.body;
     assert_eq!(shown, "seen|A Love Supreme");
     assert!(token().await.is_some(), "it was shown something");
+    // Nor does it take the place of what cannot be read: that would ask the primary for nothing.
+    let name = format!("mf:{}:token:42", manifold.namespace());
+    let _: String = command(&world, "SET", &[&name, "no token"]).await;
+    user.get(shop, "/idle").await;
+    assert_eq!(token().await.unwrap(), b"no token");
+    user.get(shop, "/titles").await;
+    assert_eq!(token().await.unwrap().len(), 73);
 }
 
 #[tokio::test]
