@@ -76,7 +76,7 @@
 //! # Features
 //!
 //! * `tls`, on by default: TLS to PostgreSQL and Redis, see [`docs::tls`].
-//! * `tower`: a session for each client of an HTTP service, by a layer for axum and its like.
+//! * `tower`: a session for each client or user of an HTTP service, by a layer for axum and its like.
 //! * `metrics`: counts calls (`manifold_calls_total`, by call, node, role and reason), and tells how long
 //!   they waited for a fresh node, how often their body ran and how old the answer is at most
 //!   (`manifold_call_wait_seconds`, `manifold_call_attempts`, `manifold_answer_age_seconds`), through the

@@ -49,8 +49,11 @@ return 1";
 
 /// Merges a token into the one that is there, by the rules of `Floors::merge`: ours is ARGV[1], and
 /// ARGV[2] the epoch that its process knows. Something that is no token of this version and cluster is
-/// replaced only if ARGV[4] says so. The writes of ARGV[5] have been judged, so their user is not told
-/// again that they are lost: if they are all that is there, they become something that was seen.
+/// replaced only if ARGV[4] says so.
+///
+/// The writes of ARGV[5] are those with which our session came from here. If no others are there, ours take
+/// their place: they include them, or they were judged in between, and their user is not told again that
+/// they are lost.
 ///
 /// Positions are big endian with the timeline first, and zero if they are missing: so the later one is
 /// the one whose bytes come later. They are compared one by one, because Lua compares strings by the
@@ -150,8 +153,8 @@ pub struct Saved {
     pub epoch: u64,
     /// For how long it is kept, at least.
     pub ttl: Duration,
-    /// The writes that were judged, as a token says them; empty if none were.
-    pub judged: Vec<u8>,
+    /// The writes with which its session came, as a token says them.
+    pub recalled: Vec<u8>,
 }
 
 /// What a server says that will not tell what it is.
@@ -216,7 +219,7 @@ impl Shared {
             .arg(&saved.epoch.to_be_bytes()[..])
             .arg(milliseconds(saved.ttl))
             .arg(u8::from(replace))
-            .arg(&saved.judged);
+            .arg(&saved.recalled);
         self.attempt(async |mut connection, _| call.invoke_async(&mut connection).await)
             .await
     }

@@ -203,31 +203,28 @@ impl Calls {
         if known == Some(&floors) {
             return settled;
         }
-        // What has been judged is not among its writes any more, and its user was told.
-        let is_among = |judged| floors.written.is_some_and(|now| now.and(judged) == now);
-        let judged = recalled.filter(|&recalled| !is_among(recalled));
-        if let Err(silence) = self.merge_stored(shared, key, &floors, judged).await {
+        if let Err(silence) = self.merge_stored(shared, key, &floors, recalled).await {
             self.note_silence(&silence);
-            self.merge_later(key, floors, judged);
+            self.merge_later(key, floors, recalled);
             return Err(silence.into_error("the token store in Redis"));
         }
         self.store.is_silent.store(false, Ordering::Relaxed);
         settled
     }
 
-    /// Merges `floors` into what is stored; `judged` is no write any more that its user must be told of.
+    /// Merges `floors` into what is stored.
     async fn merge_stored(
         &self,
         shared: &Shared,
         key: &[u8],
         floors: &Floors,
-        judged: Option<Written>,
+        recalled: Option<Written>,
     ) -> Result<(), Silence> {
         let saved = |floors| Saved {
             said: token::said(self.tokens.system, floors),
             epoch: self.epoch,
             ttl: self.tokens.ttl,
-            judged: judged.map_or_else(Vec::new, |it| token::said_written(Some(it)).to_vec()),
+            recalled: token::said_written(recalled).to_vec(),
         };
         if shared.save(key, &saved(floors), false).await? {
             return Ok(());
@@ -248,7 +245,7 @@ impl Calls {
 
     /// Goes on trying in the background, for as long as tokens are kept: what was written longer ago each
     /// session includes anyway.
-    fn merge_later(self: &Arc<Self>, key: &[u8], floors: Floors, judged: Option<Written>) {
+    fn merge_later(self: &Arc<Self>, key: &[u8], floors: Floors, recalled: Option<Written>) {
         let Ok(permit) = Arc::clone(&self.redeliveries).try_acquire_owned() else {
             self.note_lost();
             return;
@@ -261,7 +258,7 @@ impl Calls {
                 let Some(shared) = calls.cache.shared() else {
                     return false;
                 };
-                let merging = calls.merge_stored(shared, &key, &floors, judged);
+                let merging = calls.merge_stored(shared, &key, &floors, recalled);
                 merging.await.is_ok()
             };
             if !calls.try_again(calls.tokens.ttl, attempt).await {

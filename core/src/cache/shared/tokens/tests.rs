@@ -86,7 +86,7 @@ fn saved(floors: &Floors) -> Saved {
         said: said(SYSTEM, floors),
         epoch: EPOCH,
         ttl: TTL,
-        judged: Vec::new(),
+        recalled: said_written(None).to_vec(),
     }
 }
 
@@ -95,8 +95,8 @@ fn a_save_merges_as_a_session_does() {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build().expect("a runtime");
     let store = runtime.block_on(Store::new());
-    let check = |(old, new, judged): (Floors, Floors, Option<Written>)| {
-        let judged = judged.map(|it| {
+    let check = |(old, new, recalled): (Floors, Floors, Option<Written>)| {
+        let recalled = recalled.map(|it| {
             if it.before.lsn() % 2 == 0 {
                 it
             } else {
@@ -106,9 +106,8 @@ fn a_save_merges_as_a_session_does() {
         let merged = runtime.block_on(async {
             store.run::<i64>("DEL", &[]).await;
             assert!(store.save(&old, false).await);
-            let judged = judged.map(|it| said_written(Some(it)).to_vec());
             let new = Saved {
-                judged: judged.unwrap_or_default(),
+                recalled: said_written(recalled).to_vec(),
                 ..saved(&new)
             };
             assert!(store.save_as(&new, false).await);
@@ -116,9 +115,9 @@ fn a_save_merges_as_a_session_does() {
         });
         let mut expected = new;
         expected.merge(&old, EPOCH);
-        if let Some(judged) = old.written.filter(|&written| Some(written) == judged) {
+        if let Some(recalled) = old.written.filter(|&written| Some(written) == recalled) {
             expected.written = new.written;
-            expected.saw(judged.after);
+            expected.saw(recalled.after);
         }
         prop_assert_eq!(merged, expected);
         Ok(())
