@@ -19,6 +19,7 @@ use crate::terms::memory::Memory;
 use crate::terms::namespace::Namespace;
 use crate::terms::policy::Policy;
 use crate::terms::position::Position;
+use crate::token_store::TokenStore;
 
 /// One primary, its replicas and a two-level cache, behind one handle.
 ///
@@ -134,6 +135,17 @@ impl Manifold {
         let session = self.session();
         self.calls.require_own(session.memory());
         session
+    }
+
+    /// The store of tokens: sessions in Redis, under keys of the application. It takes no token key.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if no Redis is configured, or
+    /// [`token_store.ttl`](crate::TokenStoreSettings::ttl) is out of its bounds.
+    pub fn token_store(&self) -> Result<TokenStore> {
+        self.calls.check_store()?;
+        Ok(TokenStore::new(self.clone()))
     }
 
     /// Another handle of the same manifold, whose calls read and write with `session`.
