@@ -255,6 +255,7 @@ impl Builder {
         let tokens = Tokens {
             keys: self.token_keys.clone(),
             system: identity.system,
+            ttl: self.settings.token_store.ttl,
         };
         let writing = self.settings.write.clone();
         let calls = Arc::new(Calls::new(pools, cache, writing, tokens));

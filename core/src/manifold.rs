@@ -19,6 +19,7 @@ use crate::terms::memory::Memory;
 use crate::terms::namespace::Namespace;
 use crate::terms::policy::Policy;
 use crate::terms::position::Position;
+use crate::token_store::TokenStore;
 
 /// One primary, its replicas and a two-level cache, behind one handle.
 ///
@@ -134,6 +135,17 @@ impl Manifold {
         let session = self.session();
         self.calls.require_own(session.memory());
         session
+    }
+
+    /// The store of tokens: sessions in Redis, under keys of the application. It takes no token key.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if no Redis is configured, or
+    /// [`token_store.ttl`](crate::TokenStoreSettings::ttl) is out of its bounds.
+    pub fn token_store(&self) -> Result<TokenStore> {
+        self.calls.check_store()?;
+        Ok(TokenStore::new(self.clone()))
     }
 
     /// Another handle of the same manifold, whose calls read and write with `session`.
@@ -286,6 +298,33 @@ impl Manifold {
     /// Dropped, the connection that was being opened is closed.
     pub async fn shared_cache(&self) -> Result<SharedCache<'_>> {
         self.calls.cache.inspect().await
+    }
+
+    /// Runs the pending migrations on the primary, one runner at a time among all processes, and then keeps every read from
+    /// the replicas that have not replayed them: waits until those that may answer have, for at most
+    /// [`ReadSettings::schema_wait`](crate::ReadSettings::schema_wait). Tells the versions that it ran.
+    ///
+    /// Call it at the start, before the first read, in each process: one that finds nothing pending still learns
+    /// what its replicas must have.
+    ///
+    /// ```ignore
+    /// const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+    /// manifold.migrate(MIGRATIONS).await?;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `is_migration` if one fails, `is_unreachable` without a primary.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the migrations that have begun go on to their end, and the replicas are not waited for.
+    #[cfg(feature = "migrations")]
+    pub async fn migrate<S>(&self, migrations: S) -> Result<Vec<String>>
+    where
+        S: diesel::migration::MigrationSource<diesel::pg::Pg> + Send + 'static,
+    {
+        self.calls.migrate(migrations).await
     }
 
     /// Waits for the writes that are ending, with their invalidations, and closes the pools. Calls

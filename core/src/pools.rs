@@ -25,6 +25,7 @@ pub mod node;
 pub mod outcome;
 pub mod queries;
 pub mod roles;
+pub mod schema;
 pub mod shared;
 pub mod status;
 pub mod survey;
@@ -160,6 +161,13 @@ impl Pools {
                 _ = &mut patience => return Err(last.unwrap_or_else(nobody_writes)),
             }
         }
+    }
+
+    /// A connection to the primary without any settings of ours, outside of the pools.
+    #[cfg(feature = "migrations")]
+    pub async fn open_for_migrations(&self) -> Result<diesel_async::AsyncPgConnection> {
+        let primary = self.primary().ok_or_else(nobody_writes)?;
+        primary.open_bare().await
     }
 
     /// The `known` position; without one, where the primary is now, if it can be asked.

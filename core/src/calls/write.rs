@@ -10,6 +10,7 @@ use crate::calls::Calls;
 use crate::calls::body::WriteBody;
 use crate::calls::caller::Caller;
 use crate::calls::ending::Ended;
+use crate::calls::read::stopped_answering;
 use crate::calls::telemetry;
 use crate::calls::written::Author;
 use crate::pools::lease::{Lease, Left};
@@ -120,9 +121,14 @@ impl Calls {
         invalidations: &mut Invalidations,
         body: B,
     ) -> B::Output {
-        let notes = lease.notes();
+        let (notes, node) = (lease.notes(), Arc::clone(lease.node()));
         let mut conn = WriteConn::new(lease.wire(), invalidations);
-        self.mark_running(notes.around(body.run(&mut conn))).await
+        let running = self.mark_running(notes.around(body.run(&mut conn)));
+        let ran = node.unless_left_out(running).await;
+        ran.unwrap_or_else(|| {
+            notes.lose_connection();
+            Outcome::failed(stopped_answering(&node))
+        })
     }
 
     /// A connection to the primary with the transaction open.
@@ -130,13 +136,15 @@ impl Calls {
         let (mut broken, mut elsewhere) = (false, 0);
         loop {
             let mut lease = self.pools.write().await?;
-            match lease.begin_write(call.begin()).await {
+            let node = Arc::clone(lease.node());
+            let begun = node.unless_left_out(lease.begin_write(call.begin())).await;
+            match begun.ok_or_else(|| stopped_answering(&node))? {
                 Ok(true) => return Ok(lease),
                 // The pools know by now that it is none, and wait for one.
                 Ok(false) if elsewhere < ELSEWHERE => elsewhere += 1,
                 Ok(false) => {
                     let why = "who answers there is not the primary; nothing was run";
-                    return Err(Error::unreachable(&*lease.node().name, why, None));
+                    return Err(Error::unreachable(&*node.name, why, None));
                 }
                 // The pool lent a connection whose end it had not heard of yet. Nothing was done on it, so a
                 // fresh one may begin.

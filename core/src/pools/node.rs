@@ -157,6 +157,13 @@ impl Node {
         }
     }
 
+    /// A connection without any settings of ours, outside of the pools.
+    #[cfg(feature = "migrations")]
+    pub async fn open_bare(&self) -> Result<AsyncPgConnection> {
+        let opened = self.writers.manager().open_bare().await;
+        opened.map_err(|error| error.into_error(&self.name))
+    }
+
     /// Asks a connection of this node where it is. `None`: it cannot tell.
     pub async fn ask<C>(&self, conn: &mut C, line: &Line) -> QueryResult<Option<Arc<Sighting>>>
     where
@@ -293,6 +300,27 @@ impl Node {
     /// Whether it is left out because it fails.
     pub fn is_left_out(&self) -> bool {
         !self.fitness().may_answer()
+    }
+
+    /// What `future` comes to, which waits for this node. `None`: the node was left out before. One that froze tells
+    /// nobody that it will not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `future`, which is dropped in the second case.
+    pub async fn unless_left_out<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let left_out = async {
+            let mut changes = self.shared.roles.changes();
+            while !self.is_left_out() {
+                // The sender lives as long as the pools.
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = left_out => None,
+        }
     }
 
     /// Whether no read is sent to it because it lags too far.

@@ -57,13 +57,15 @@ impl Tour<'_> {
         let insists = (self.need.primary).is_some_and(|reason| reason != Reason::Lagging);
         // What a node has shown the session, and no position bounds yet, the primary alone is known to show.
         let may_be_standby = !insists && self.need.remembered.kept.is_empty();
-        shared.is_latest_primary(seen) || (is_current && may_be_standby && self.is_met_by(seen))
+        let has_schema = || shared.schema.admits_at(seen.position, &shared.survey);
+        shared.is_latest_primary(seen)
+            || (is_current && may_be_standby && self.is_met_by(seen) && has_schema())
     }
 
     pub(super) fn candidates(&self) -> Vec<Candidate> {
         let fit: Vec<_> = self.fit().filter(|node| !node.is_lagging()).collect();
         if fit.is_empty() && self.pools.reading.all_out == AllOut::Stalest {
-            let reached = |node: &&Arc<Node>| node.track.sighting().map(|seen| seen.position.lsn());
+            let reached = |node: &&Arc<Node>| node.sighting().map(|seen| seen.position.lsn());
             let furthest = self.fit().max_by_key(reached);
             return furthest
                 .and_then(|node| self.candidate(node))
@@ -77,14 +79,15 @@ impl Tour<'_> {
 
     /// The replicas that have not failed this read, however far they lag.
     pub(super) fn fit(&self) -> impl Iterator<Item = &Arc<Node>> {
-        let roles = self.pools.shared.roles.now();
+        let shared = &self.pools.shared;
         let tag = self.need.tag.filter(|tag| self.is_known(tag));
         self.nodes.iter().filter(move |node| {
-            let duty = roles.duty(node.id);
+            let duty = node.duty();
             // Whoever answers there next is asked first.
             let may_answer = duty == Duty::Replica || (node.is_opaque() && duty == Duty::Outside);
             may_answer
                 && node.tag.as_deref() == tag
+                && shared.schema.admits(node, &shared.survey)
                 && !node.is_left_out()
                 && !self.failed.contains(&node.id)
         })
@@ -100,10 +103,15 @@ impl Tour<'_> {
     }
 
     fn candidate(&self, node: &Arc<Node>) -> Option<Candidate> {
+        let knowledge = self.knowledge(node);
+        // One that cannot tell its position is not worth asking.
+        if node.pin.is_some() && knowledge != Knowledge::Enough {
+            return None;
+        }
         Some(Candidate {
             node: node.id,
             load: node.load()?,
-            knowledge: self.knowledge(node),
+            knowledge,
             preferred: self.need.remembered.home == Some(node.id),
         })
     }
@@ -112,9 +120,9 @@ impl Tour<'_> {
         if self.need.floors.is_empty() {
             return Knowledge::Enough;
         }
-        match node.track.sighting() {
+        match node.sighting() {
             Some(sighting) if self.is_met_by(&sighting) => {
-                if node.is_opaque() {
+                if node.is_opaque() && node.pin.is_none() {
                     Knowledge::Perhaps
                 } else {
                     Knowledge::Enough
@@ -145,13 +153,19 @@ impl Tour<'_> {
 
     /// What is known of the lease's node, through its connection.
     pub(super) fn stop(&self, lease: Lease) -> Stop {
+        let sighting = lease.node().sighting();
+        if lease.node().pin.is_some() {
+            return Stop {
+                lease,
+                known: Known::Enough(sighting),
+            };
+        }
         if lease.is_opaque() {
             return Stop {
                 lease,
                 known: Known::Ask,
             };
         }
-        let sighting = lease.node().track.sighting();
         let trusting = self.is_trapped(Trap::TrustAcrossCrash);
         let vouched = sighting.filter(|one| trusting || proof::vouches(one, &lease.line().door));
         let role = lease.role();

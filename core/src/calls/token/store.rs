@@ -1,0 +1,300 @@
+//! A session's way through the token store: out of Redis at the beginning of a request, and back into it
+//! before the user has the answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::cache::shared::Shared;
+use crate::cache::shared::link::Silence;
+use crate::cache::shared::tokens::{Found, Saved};
+use crate::calls::Calls;
+use crate::rules::recall::{self, Look, Token};
+use crate::terms::clock::Moment;
+use crate::terms::error::{Error, Result};
+use crate::terms::floors::{Floors, Written};
+use crate::terms::marker::Marker;
+use crate::terms::memory::Memory;
+use crate::terms::position::Position;
+use crate::terms::token;
+
+/// The shortest time that Redis can keep a key for.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// Between two events of a kind that each request of an outage would tell.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What is known of the store, and told of it.
+#[derive(Debug)]
+pub struct StoreState {
+    /// One permit: one task asks the primary for all.
+    placing: Arc<Semaphore>,
+    /// Whether it has failed, and not answered since.
+    is_silent: AtomicBool,
+    said_evicts: AtomicBool,
+    said_foreign: Quiet,
+    said_lost: Quiet,
+}
+
+/// Tells something once a minute at most.
+#[derive(Debug, Default)]
+pub struct Quiet(Mutex<Option<Moment>>);
+
+impl Quiet {
+    /// Whether it may be told now.
+    pub fn ends(&self, now: Moment) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = told.is_none_or(|then| now.since(then) >= QUIET);
+        if ends {
+            *told = Some(now);
+        }
+        ends
+    }
+}
+
+impl Default for StoreState {
+    fn default() -> Self {
+        Self {
+            placing: Arc::new(Semaphore::new(1)),
+            is_silent: AtomicBool::new(false),
+            said_evicts: AtomicBool::new(false),
+            said_foreign: Quiet::default(),
+            said_lost: Quiet::default(),
+        }
+    }
+}
+
+impl Calls {
+    /// Whether the manifold is configured so that there can be a store.
+    pub fn check_store(&self) -> Result<()> {
+        (self.cache).shared_or("the token store keeps its tokens there")?;
+        let (ttl, history) = (self.tokens.ttl, self.pools.reading().history);
+        if !(SHORTEST..=history).contains(&ttl) {
+            return Err(Error::configuration(
+                format!("`token_store.ttl` is {ttl:?}, and `read.history` {history:?}"),
+                format!(
+                    "set it from {SHORTEST:?} to `read.history`: nobody knows where the primary was earlier"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the session under `key` must include, and which of it are its own writes. What cannot be known is
+    /// everything up to now.
+    pub async fn recall(self: &Arc<Self>, key: &[u8]) -> (Memory, Option<Written>) {
+        let memory = Memory::default();
+        let Some(found) = self.look_up(key).await else {
+            self.require_now(&memory);
+            return (memory, None);
+        };
+        // After the answer: what is absent was saved a whole `ttl` before Redis was asked.
+        let now = self.pools.now();
+        let look = self.understand(found);
+        let recall = recall::recall(&look, self.tokens.ttl);
+        memory.merge(&recall.floors, self.epoch);
+        match recall.forgotten {
+            Some(position) => self.include(&memory, position),
+            None => self.place_marker(look.marker),
+        }
+        let since = (!recall.ago.is_zero()).then(|| now.earlier(recall.ago));
+        match since.and_then(|since| self.pools.survey().required(since)) {
+            Some(position) => self.include(&memory, position),
+            None => self.require_now(&memory),
+        }
+        (memory, recall.floors.written)
+    }
+
+    /// Loads and hits must include what lies before `position`: nobody knows which of it is the user's own.
+    fn include(&self, memory: &Memory, position: Position) {
+        let floors = Floors {
+            seen: Some(position),
+            cached: Some(position),
+            ..Floors::default()
+        };
+        memory.merge(&floors, self.epoch);
+    }
+
+    async fn look_up(&self, key: &[u8]) -> Option<Found> {
+        match self.cache.shared()?.look(key, self.tokens.ttl).await {
+            Ok(found) => {
+                self.store.is_silent.store(false, Ordering::Relaxed);
+                Some(found)
+            }
+            Err(silence) => {
+                self.note_silence(&silence);
+                None
+            }
+        }
+    }
+
+    /// What was found, in the words of the rule.
+    fn understand(&self, found: Found) -> Look {
+        if found.evicts && !self.store.said_evicts.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "Redis evicts keys when its memory is full, so a session without a token may have lost it, \
+                 and asks the primary where it is; set its `maxmemory-policy` to `noeviction`"
+            );
+        }
+        let heard = |bytes: Vec<u8>| match token::heard(self.tokens.system, &bytes) {
+            Ok(floors) => Token::Present(floors),
+            Err(flaw) => {
+                self.note_foreign(&flaw.to_string());
+                Token::Foreign
+            }
+        };
+        Look {
+            token: found.token.map_or(Token::Absent, heard),
+            marker: found.marker,
+            evicts: found.evicts,
+        }
+    }
+
+    /// Has a marker placed, by who asks the primary first.
+    fn place_marker(self: &Arc<Self>, marker: Marker) {
+        let Ok(permit) = Arc::clone(&self.store.placing).try_acquire_owned() else {
+            return;
+        };
+        let calls = Arc::clone(self);
+        // Spawned so that no session waits for the primary. One at a time; it ends within the deadline of
+        // a read and an operation on Redis.
+        tokio::spawn(async move {
+            let (Some(shared), Some(position)) = (calls.cache.shared(), calls.now_at().await)
+            else {
+                return;
+            };
+            let text = marker.placed(position, calls.tokens.ttl);
+            if let Ok(true) = shared.place(&marker, &text).await {
+                tracing::info!(
+                    %position,
+                    "the token store is new, or has forgotten: each session from it includes what was \
+                     acknowledged before now"
+                );
+            }
+            drop(permit);
+        });
+    }
+
+    /// Where the primary is now, if it says so in time.
+    async fn now_at(&self) -> Option<Position> {
+        let deadline = self.pools.reading().deadline;
+        let asked = Box::pin(self.pools.place_unless(None));
+        let asked = tokio::time::timeout(deadline, asked);
+        asked.await.ok().flatten()
+    }
+
+    /// Saves what `memory` says under `key`, unless that is what was `known` of it. `recalled` are the writes
+    /// with which it came from the store.
+    pub async fn save_token(
+        self: &Arc<Self>,
+        key: &[u8],
+        memory: &Memory,
+        recalled: Option<Written>,
+        known: Option<&Floors>,
+    ) -> Result<()> {
+        let shared = (self.cache).shared_or("the token store keeps its tokens there")?;
+        let settled = self.settle(memory).await;
+        if memory.hit_floor().lost {
+            // It would ask for less than "as of now", which what is stored goes on to mean.
+            return settled.and(Err(Error::lagging(self.pools.reading().deadline)));
+        }
+        let floors = memory.floors();
+        if known == Some(&floors) {
+            return settled;
+        }
+        if let Err(silence) = self.merge_stored(shared, key, &floors, recalled).await {
+            self.note_silence(&silence);
+            self.merge_later(key, floors, recalled);
+            return Err(silence.into_error("the token store in Redis"));
+        }
+        self.store.is_silent.store(false, Ordering::Relaxed);
+        settled
+    }
+
+    /// Merges `floors` into what is stored.
+    async fn merge_stored(
+        &self,
+        shared: &Shared,
+        key: &[u8],
+        floors: &Floors,
+        recalled: Option<Written>,
+    ) -> Result<(), Silence> {
+        let saved = |floors| Saved {
+            said: token::said(self.tokens.system, floors),
+            epoch: self.epoch,
+            ttl: self.tokens.ttl,
+            recalled: token::said_written(recalled).to_vec(),
+        };
+        if shared.save(key, &saved(floors), false).await? {
+            return Ok(());
+        }
+        // What was there before it may have said more. Only what includes everything takes its place.
+        self.note_foreign("is no token");
+        let Some(position) = self.now_at().await else {
+            return Err(Silence::new(
+                "something else is under the key, and the primary does not tell where it is",
+            ));
+        };
+        let mut floors = *floors;
+        floors.saw(position);
+        floors.raise_cached(position);
+        shared.save(key, &saved(&floors), true).await?;
+        Ok(())
+    }
+
+    /// Goes on trying in the background, for as long as tokens are kept: what was written longer ago each
+    /// session includes anyway.
+    fn merge_later(self: &Arc<Self>, key: &[u8], floors: Floors, recalled: Option<Written>) {
+        let Ok(permit) = Arc::clone(&self.redeliveries).try_acquire_owned() else {
+            self.note_lost();
+            return;
+        };
+        let (calls, key) = (Arc::clone(self), key.to_vec());
+        // Spawned so that the answer can go out: its write is committed. It ends with its time or the
+        // manifold, and the permit bounds how many there are.
+        tokio::spawn(async move {
+            let attempt = || async {
+                let Some(shared) = calls.cache.shared() else {
+                    return false;
+                };
+                let merging = calls.merge_stored(shared, &key, &floors, recalled);
+                merging.await.is_ok()
+            };
+            if !calls.try_again(calls.tokens.ttl, attempt).await {
+                calls.note_lost();
+            }
+            drop(permit);
+        });
+    }
+
+    fn note_silence(&self, silence: &Silence) {
+        if !self.store.is_silent.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                error = %silence,
+                "the token store does not answer: sessions from it include everything up to now, which the \
+                 primary is asked for; tokens that it did not acknowledge are tried again in the background, \
+                 and until then another process that it answers may show their users less"
+            );
+        }
+    }
+
+    fn note_foreign(&self, why: &str) {
+        if self.store.said_foreign.ends(self.pools.now()) {
+            tracing::warn!(
+                "what is stored in the place of a token {why}: its session includes everything up to now, and \
+                 the next token takes its place; told once a minute"
+            );
+        }
+    }
+
+    fn note_lost(&self) {
+        if self.store.said_lost.ends(self.pools.now()) {
+            tracing::error!(
+                ttl = ?self.tokens.ttl,
+                "a session's token was not saved: another process may show its user less, until the write is \
+                 older than `ttl`; told once a minute"
+            );
+        }
+    }
+}
