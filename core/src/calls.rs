@@ -19,6 +19,8 @@ pub mod body;
 pub mod cached;
 pub mod caller;
 pub mod ending;
+#[cfg(feature = "migrations")]
+pub mod migration;
 pub mod need;
 pub mod read;
 pub mod redelivery;

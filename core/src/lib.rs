@@ -81,10 +81,12 @@
 //!   they waited for a fresh node, how often their body ran and how old the answer is at most
 //!   (`manifold_call_wait_seconds`, `manifold_call_attempts`, `manifold_answer_age_seconds`), through the
 //!   facade of the crate [`metrics`](https://docs.rs/metrics). A hit in L1 then pays for it, too.
+//! * `migrations`: `Manifold::migrate`, which keeps reads from replicas that have not replayed a migration.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.
 mod builder;
+mod discovery;
 pub mod docs;
 #[doc(hidden)]
 pub mod macro_support;
@@ -108,6 +110,7 @@ pub use builder::Builder;
 pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
 pub use cache::shared::link::ping_redis;
 pub use diesel_manifold_macros::{CacheKey, Cacheable, Repository, repository};
+pub use discovery::{Discovery, Resolve, Resolving};
 pub use manifold::Manifold;
 pub use manifold::repository::Repository;
 pub use pools::connect::connect;

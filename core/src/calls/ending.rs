@@ -81,7 +81,14 @@ impl Calls {
             let why = "another node took over its writes before the COMMIT; nothing was changed";
             return Err(Ended::Failed(Error::unreachable(node, why, None)));
         }
-        match lease.commit().await {
+        let node = Arc::clone(lease.node());
+        let committed = node.unless_left_out(lease.commit()).await;
+        // It may have committed before it went silent.
+        let silent = || NotCommitted::Unknown {
+            xid: None,
+            source: QueryError::BrokenTransactionManager,
+        };
+        match committed.unwrap_or_else(|| Err(silent())) {
             Ok(committed) => {
                 lease.give_back();
                 self.note_committed(&author, &committed).await;

@@ -11,7 +11,8 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
-use crate::pools::tour::{Known, Stop, Tour};
+use crate::pools::node::Node;
+use crate::pools::tour::{Known, Need, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
@@ -84,7 +85,10 @@ impl Calls {
         {
             return nowhere(error);
         }
-        let need = self.need(policy, memory.as_deref(), wanted);
+        let need = Need {
+            tag: call.tag,
+            ..self.need(policy, memory.as_deref(), wanted)
+        };
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
@@ -159,7 +163,12 @@ impl Calls {
     ) -> Run<B::Output> {
         let ticks = &self.pools.survey().ticks;
         let (began, at) = (ticks.next(), self.pools.now());
-        let (sighting, output) = run(tour, lease, known, body).await;
+        let node = Arc::clone(lease.node());
+        let ran = node.unless_left_out(run(tour, lease, known, body)).await;
+        let (sighting, output) = ran.unwrap_or_else(|| {
+            lease.notes().lose_connection();
+            (None, Outcome::failed(stopped_answering(&node)))
+        });
         let ended = ticks.next();
         let behind = lease.notes().is_behind();
         let reach = if wanted.reach && !behind && output.answer().is_some() {
@@ -333,6 +342,11 @@ pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Kn
     }
     lease.give_back();
     None
+}
+
+/// The node did not refuse anything; it just went silent.
+pub fn stopped_answering(node: &Node) -> Error {
+    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
 }
 
 fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {

@@ -165,6 +165,13 @@ impl Connector {
         within(limit, self.server.address(), self.connect_unbounded()).await
     }
 
+    /// Opens a connection within the connect timeout, and sends nothing of ours.
+    #[cfg(feature = "migrations")]
+    pub async fn open_bare(&self) -> Result<AsyncPgConnection, ConnectError> {
+        let limit = self.shared.settings.connect_timeout;
+        within(limit, self.server.address(), self.server.open()).await
+    }
+
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
         let mut conn = self.server.open().await?;
         let asked = self.shared.asked();

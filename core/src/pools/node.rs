@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::pools::connect::failure::{Class, ConnectError};
 use crate::pools::connect::identity::Identity;
 use crate::pools::connect::server::Server;
@@ -70,6 +72,8 @@ pub struct Node {
     /// Whether it lags too far.
     lagging: AtomicBool,
     in_use: AtomicU32,
+    /// Wakes whoever waits until no lease is out.
+    unused: Notify,
     /// Moving average in seconds, as the bits of an f64.
     latency: AtomicU64,
 }
@@ -100,6 +104,7 @@ impl Node {
             fitness: Mutex::new(Fitness::Sound),
             lagging: AtomicBool::new(false),
             in_use: AtomicU32::new(0),
+            unused: Notify::new(),
             latency: AtomicU64::new(0),
         })
     }
@@ -138,6 +143,13 @@ impl Node {
                 None
             }
         }
+    }
+
+    /// A connection without any settings of ours, outside of the pools.
+    #[cfg(feature = "migrations")]
+    pub async fn open_bare(&self) -> Result<AsyncPgConnection> {
+        let opened = self.writers.manager().open_bare().await;
+        opened.map_err(|error| error.into_error(&self.name))
     }
 
     /// Asks a connection of this node where it is. `None`: it cannot tell.
@@ -278,6 +290,27 @@ impl Node {
         !self.fitness().may_answer()
     }
 
+    /// What `future` comes to, which waits for this node. `None`: the node was left out before. One that froze tells
+    /// nobody that it will not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `future`, which is dropped in the second case.
+    pub async fn unless_left_out<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let left_out = async {
+            let mut changes = self.shared.roles.changes();
+            while !self.is_left_out() {
+                // The sender lives as long as the pools.
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = left_out => None,
+        }
+    }
+
     /// Whether no read is sent to it because it lags too far.
     pub fn is_lagging(&self) -> bool {
         self.lagging.load(Ordering::Relaxed)
@@ -295,12 +328,14 @@ impl Node {
 
     /// A connection was lent.
     pub fn lent(&self) {
-        self.in_use.fetch_add(1, Ordering::Relaxed);
+        self.in_use.fetch_add(1, Ordering::SeqCst);
     }
 
     /// A connection came back after `held`.
     pub fn returned(&self, held: Duration) {
-        self.in_use.fetch_sub(1, Ordering::Relaxed);
+        if self.in_use.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.unused.notify_waiters();
+        }
         // One part in eight is new: about the last ten answers count. A lost update between two
         // threads costs one sample.
         let old = f64::from_bits(self.latency.load(Ordering::Relaxed));
@@ -311,6 +346,20 @@ impl Node {
             old + (new - old) / 8.0
         };
         self.latency.store(next.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Waits until no lease is out.
+    pub async fn until_unused(&self) {
+        loop {
+            let unused = self.unused.notified();
+            tokio::pin!(unused);
+            // Registers before the number is read: the last one that comes back in between is not missed.
+            unused.as_mut().enable();
+            if self.in_use.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            unused.await;
+        }
     }
 
     /// Its pools.

@@ -33,6 +33,8 @@ pub struct Need {
     pub floors: Vec<Position>,
     /// Everything that these nodes have shown its session, and where it was last.
     pub remembered: Remembered,
+    /// The only nodes that may answer; `None`: those without a tag.
+    pub tag: Option<&'static str>,
     /// Whether the answer's stamp must be known.
     pub stamped: bool,
     /// How long it waits for a replica.
@@ -295,11 +297,27 @@ impl Tour<'_> {
     /// The replicas that have not failed this read, however far they lag.
     fn fit(&self) -> impl Iterator<Item = &Arc<Node>> {
         let roles = self.pools.shared.roles.now();
+        let tag = self.need.tag.filter(|tag| self.is_known(tag));
         self.nodes.iter().filter(move |node| {
             roles.duty(node.id) == Duty::Replica
+                && node.tag.as_deref() == tag
+                && self
+                    .pools
+                    .shared
+                    .schema
+                    .admits(node, &self.pools.shared.survey)
                 && !node.is_left_out()
                 && !self.failed.contains(&node.id)
         })
+    }
+
+    /// Whether any node has this tag. Where none does, it counts for nothing.
+    fn is_known(&self, tag: &'static str) -> bool {
+        let is_known = (self.nodes.iter()).any(|node| node.tag.as_deref() == Some(tag));
+        if !is_known {
+            self.pools.say_unknown_tag(tag);
+        }
+        is_known
     }
 
     fn candidate(&self, node: &Arc<Node>) -> Option<Candidate> {

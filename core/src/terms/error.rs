@@ -76,6 +76,10 @@ enum Kind {
     Token {
         flaw: Flaw,
     },
+    #[cfg(feature = "migrations")]
+    Migration {
+        source: Source,
+    },
     ShutDown,
 }
 
@@ -162,6 +166,11 @@ impl Error {
         Self::new(Kind::Token { flaw })
     }
 
+    #[cfg(feature = "migrations")]
+    pub(crate) fn migration(source: Source) -> Self {
+        Self::new(Kind::Migration { source })
+    }
+
     pub(crate) fn shut_down() -> Self {
         Self::new(Kind::ShutDown)
     }
@@ -245,6 +254,12 @@ impl Error {
     /// The token is not one of ours, or of another cluster; begin a new session. The text says which.
     pub fn is_token(&self) -> bool {
         matches!(*self.0, Kind::Token { .. })
+    }
+
+    /// A migration failed, or could not be read. Those before it are done.
+    #[cfg(feature = "migrations")]
+    pub fn is_migration(&self) -> bool {
+        matches!(*self.0, Kind::Migration { .. })
     }
 
     /// The manifold was shut down before the call.
@@ -335,6 +350,13 @@ impl fmt::Display for Error {
                 })
             }
             Kind::Token { flaw } => write!(f, "the token {flaw}; begin a new session"),
+            #[cfg(feature = "migrations")]
+            Kind::Migration { source } => {
+                write!(
+                    f,
+                    "a migration failed, and those before it are done: {source}"
+                )
+            }
             Kind::ShutDown => f.write_str("the manifold was shut down; nothing was run"),
         }
     }

@@ -86,6 +86,9 @@ pub struct PoolSettings {
     pub ejection: Duration,
     /// The longest a failing node is left out between two probes. Default 30 s.
     pub max_ejection: Duration,
+    /// How long the calls on a node that is removed have to come to their end. Default 30 s; then its
+    /// connections are closed all the same, each as soon as its call ends.
+    pub drain: Duration,
     /// How often the background task looks after pools and left-out nodes. Default 250 ms.
     pub upkeep: Duration,
 }
@@ -104,6 +107,7 @@ impl Default for PoolSettings {
             max_lifetime: Duration::from_secs(1800),
             ejection: Duration::from_secs(1),
             max_ejection: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
             upkeep: Duration::from_millis(250),
         }
     }
@@ -137,6 +141,9 @@ pub struct ReadSettings {
     pub readmit_lag: Duration,
     /// What answers while all replicas are left out. Default: [`AllOut::Primary`].
     pub all_out: AllOut,
+    /// How long `Manifold::migrate` waits until each replica that may answer has replayed the migrations. Default
+    /// 10 s. One that takes longer is not used until it has.
+    pub schema_wait: Duration,
     /// How far back `max_staleness` can be proven. Default 60 s; a larger bound counts as this one.
     pub history: Duration,
 }
@@ -152,6 +159,7 @@ impl Default for ReadSettings {
             eject_lag: Duration::from_secs(5),
             readmit_lag: Duration::from_millis(2500),
             all_out: AllOut::Primary,
+            schema_wait: Duration::from_secs(10),
             history: Duration::from_secs(60),
         }
     }
