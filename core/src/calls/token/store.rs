@@ -337,3 +337,38 @@ impl Calls {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tried_again_is_known_until_the_last_try_is_over() {
+        let store = StoreState::default();
+        let at = |lsn| Floors {
+            seen: Some(Position::new(1, lsn)),
+            ..Floors::default()
+        };
+        let known = |key: &[u8]| store.unsaved().get(key).map(|held| held.floors);
+        for lsn in [20, 10] {
+            store.hold(b"user", &at(lsn), 7);
+        }
+        store.hold(b"other", &at(5), 7);
+        assert_eq!(known(b"user"), Some(at(20)));
+        store.release(b"user");
+        assert_eq!(known(b"user"), Some(at(20)), "one of them may be the later");
+        store.release(b"user");
+        assert_eq!((known(b"user"), known(b"other")), (None, Some(at(5))));
+    }
+
+    #[test]
+    fn what_is_quiet_is_told_once_a_minute() {
+        let quiet = Quiet::default();
+        let at = |seconds| Moment::default().after(Duration::from_secs(seconds));
+        let told: Vec<_> = [0, 1, 59, 60, 61, 200]
+            .into_iter()
+            .filter(|&s| quiet.ends(at(s)))
+            .collect();
+        assert_eq!(told, [0, 60, 200]);
+    }
+}
