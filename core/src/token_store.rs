@@ -41,9 +41,10 @@ use crate::terms::error::Result;
 /// # Not covered
 ///
 /// * A save that Redis did not acknowledge, and another process that Redis answers before it is delivered:
-///   that one may show the user less, until the write is older than `ttl`.
+///   that one may show the user less, until the write is older than `ttl`. This process knows it meanwhile.
 /// * A Redis that acknowledges and forgets one token but not its marker: a clock set forward by more than
 ///   1 s and an eighth of `ttl`, or somebody who deletes or writes our keys.
+/// * A process whose clock stood still, on a machine that was suspended, until it has seen the primary again.
 /// * Two primaries of Redis at a time, of which the isolated one goes on to be asked: set its
 ///   `min-replicas-to-write`, then it refuses.
 /// * Redis Cluster.

@@ -415,6 +415,36 @@ async fn a_token_that_was_not_acknowledged_is_saved_in_the_background() {
 }
 
 #[tokio::test]
+async fn what_redis_does_not_take_its_process_knows_until_it_does() {
+    let Some(world) = World::alone() else { return };
+    let mut patient = settings();
+    patient.cache.breaker_failures = u32::MAX;
+    let process = Process::configured(&world, patient, &Clock::new()).await;
+    process.placed(&world).await;
+    hold_back(&world);
+    let limit = async |bytes: &str| {
+        let _: String = redis(&world, "CONFIG", &["SET", "maxmemory", bytes]).await;
+    };
+    // No room: it answers who asks, and refuses who saves.
+    limit("1").await;
+    let session = process.rename("user", "new").await;
+    let other = process.rename("user", "newer").await;
+    for session in [&other, &session] {
+        let error = process.store.save("user", session).await.unwrap_err();
+        assert!(error.is_unreachable(), "{error}");
+        assert_eq!(process.shown("user").await, "newer");
+    }
+    assert_eq!(process.shown("somebody else").await, "Kind of Blue");
+    limit("0").await;
+    until("it is saved", async || {
+        assert_eq!(process.shown("user").await, "newer");
+        redis::<i64>(&world, "EXISTS", &[&process.name("token:user")]).await == 1
+    })
+    .await;
+    assert_eq!(process.shown("user").await, "newer");
+}
+
+#[tokio::test]
 async fn something_else_under_a_key_hides_nothing_and_the_next_token_takes_its_place() {
     log::listen();
     let Some(world) = World::alone() else { return };

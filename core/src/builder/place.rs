@@ -30,12 +30,14 @@ impl Place {
             name,
             tag,
             statement_timeout,
+            pin_after_write,
         } = &self.endpoint;
         Ok(Plan {
             server: Server::parse(url, &self.setting)?.behind(*way),
             name: name.as_ref().unwrap_or(&self.name).as_str().into(),
             tag: tag.as_deref().map(Into::into),
             timeout: *statement_timeout,
+            pin: *pin_after_write,
         })
     }
 }

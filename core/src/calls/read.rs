@@ -194,11 +194,8 @@ impl Calls {
         });
         let ended = ticks.next();
         let behind = lease.notes().is_behind();
-        if lease.is_opaque() {
-            let survey = &self.pools;
-            lease.answers_as(survey.role_of(sighting.as_deref()));
-        }
         let reach = if lease.is_opaque() {
+            lease.answers_as(self.pools.role_of(sighting.as_deref()));
             // Whatever came of the body, it has seen what it has seen.
             lease.close(wanted.reach && !behind).await
         } else if wanted.reach && !behind && output.answer().is_some() {
@@ -296,6 +293,8 @@ fn remember<T: Outcome>(memory: &Memory, tour: &Tour<'_>, lease: &Lease, run: &R
     match run.sighting.as_deref() {
         _ if lease.is_opaque() => match run.reach {
             Some(reach) => memory.showed(reach, included),
+            // Nobody who cannot tell a position is found again there.
+            None if lease.node().pin.is_some() => {}
             // The primary's next position will bound it.
             None => memory.loaded(Kept::at_primary(run.began, run.ended), included),
         },
@@ -330,6 +329,10 @@ async fn run<B: ReadBody>(
     let notes = lease.notes();
     match known {
         Known::Enough(sighting) => {
+            if let Err(error) = lease.open().await {
+                notes.lose_connection();
+                return (None, Outcome::failed(error.into()));
+            }
             let mut conn = ReadConn::new(lease.wire());
             (sighting, notes.around(body.run(&mut conn)).await)
         }

@@ -13,6 +13,7 @@ use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use crate::pools::dice;
+use crate::pools::node::Plan;
 use crate::pools::queries::{self, Whereabouts};
 use crate::pools::shared::Shared;
 use crate::pools::track::Track;
@@ -36,8 +37,6 @@ use encryption::Connector as TlsConnector;
 use failure::{Class, ConnectError};
 use identity::Identity;
 use server::Server;
-
-diesel::define_sql_function! { fn current_database() -> Text; }
 
 /// Opens a connection of your own to a PostgreSQL URL, as the manifold opens its own: for migrations,
 /// and for a look at one server.
@@ -130,6 +129,8 @@ pub struct Connector {
     session: Session,
     /// `statement_timeout` of its sessions.
     timeout: Duration,
+    /// Whether the server is asked where it is.
+    is_placed: bool,
     shared: Arc<Shared>,
     track: Arc<Track>,
 }
@@ -145,17 +146,18 @@ impl Connector {
     /// A connector whose connections must reach the database of the manifold, once that is known.
     pub fn new(
         node: usize,
-        server: Server,
+        plan: &Plan,
         session: Session,
-        timeout: Duration,
         shared: Arc<Shared>,
         track: Arc<Track>,
     ) -> Self {
+        let timeout = plan.timeout.unwrap_or(shared.settings.statement_timeout);
         Self {
             node,
-            server,
+            server: plan.server.clone(),
             session,
             timeout,
+            is_placed: plan.pin.is_none(),
             shared,
             track,
         }
@@ -194,9 +196,12 @@ impl Connector {
                 ConnectError::new(Class::Pooler(pooler::DECLARE), why, None)
             })?;
         self.check(&identity)?;
-        self.shared.heard(self.node, &line, asked, found, None);
+        if let Some(found) = found {
+            self.shared.heard(self.node, &line, asked, found, None);
+        }
+        let is_standby = found.is_none_or(|found| found.standby);
         // Through an opaque endpoint each transaction is asked for itself.
-        if is_direct && self.session == Session::Write && found.standby {
+        if is_direct && self.session == Session::Write && is_standby {
             let why = format!("{} is a standby, in recovery", self.server.address());
             return Err(ConnectError::new(Class::Standby, why, None));
         }
@@ -217,7 +222,7 @@ impl Connector {
         conn: &mut AsyncPgConnection,
         opened: Tick,
         nonce: Option<&str>,
-    ) -> QueryResult<Option<(Identity, Line, Whereabouts)>> {
+    ) -> QueryResult<Option<(Identity, Line, Option<Whereabouts>)>> {
         type Run = (String, Option<String>);
         type Row = (Option<i64>, String, String, Option<String>, Run, i64);
         let system = sql::<Nullable<BigInt>>("(SELECT system_identifier FROM pg_control_system())");
@@ -227,7 +232,7 @@ impl Connector {
         let (system, database, schemas, mark, (started, recovered), segment): Row =
             diesel::select((
                 system,
-                current_database(),
+                queries::current_database(),
                 schemas,
                 mark,
                 (queries::Started, queries::Recovered),
@@ -249,12 +254,15 @@ impl Connector {
             None => Incarnation::nobodys(),
         };
         // These are kept prepared from now on, so that they go out ahead of what they must precede.
-        let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
-        if self.session == Session::Write {
+        let found = if self.is_placed {
+            Some(queries::whereabouts(conn, self.shared.survey.trapped).await?)
+        } else {
+            None
+        };
+        let is_primary = found.is_some_and(|found| !found.standby);
+        // Through an opaque endpoint it may be another server's turn now than when a write begins there.
+        if nonce.is_some() && self.session == Session::Write && is_primary {
             queries::prepare_commit(conn).await?;
-            if nonce.is_none() {
-                queries::incarnation(conn).await?;
-            }
         }
         let identity = Identity {
             system: system.unwrap_or_default(),
@@ -273,8 +281,13 @@ impl Connector {
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
+        // A logical replica is a cluster of its own.
+        let is_it = |expected: &Identity| {
+            (expected.system == found.system || !self.is_placed)
+                && (&expected.database, &expected.schemas) == (&found.database, &found.schemas)
+        };
         match self.shared.expected() {
-            Some(expected) if expected != found => Err(ConnectError::new(
+            Some(expected) if !is_it(expected) => Err(ConnectError::new(
                 Class::Foreign,
                 format!(
                     "{} is another database: system identifier {}, database `{}`, schemas `{}`, where the primary has {}, `{}` and `{}`",

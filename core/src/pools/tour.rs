@@ -255,7 +255,7 @@ impl Tour<'_> {
     /// Whether the node cannot answer this read.
     fn is_gone(&self, node: usize) -> bool {
         let is_out = |node: &Arc<Node>| {
-            let duty = self.pools.shared.roles.now().duty(node.id);
+            let duty = node.duty();
             node.is_left_out()
                 || (duty == Duty::Replica && node.is_lagging())
                 || !matches!(duty, Duty::Replica | Duty::Primary)

@@ -5,3 +5,5 @@
 mod reading;
 mod refusals;
 mod site;
+mod switch;
+mod writing;

@@ -200,7 +200,7 @@ impl Shared {
                 evicts,
             }),
             Ok(Err(untold)) => Err(Silence::new(format!(
-                "it does not say what it is ({untold}); its user needs INFO"
+                "it does not say that it is a primary ({untold}); its user needs INFO"
             ))),
             Err(silence) => {
                 // It may be another one by now, behind the same connection.
@@ -254,8 +254,9 @@ impl Shared {
             Err(error) if is_refusal(&error) => return Ok(Err(error)),
             Err(error) => return Err(error),
         };
-        let Some(facts) = Facts::parse(&told.concat()) else {
-            return Ok(Err((ErrorKind::Parse, "INFO names no run_id").into()));
+        let facts = match Facts::parse(&told.concat()) {
+            Ok(facts) => facts,
+            Err(why) => return Ok(Err((ErrorKind::Parse, why).into())),
         };
         *self.tokens.known() = Some(Known {
             line,
@@ -285,18 +286,22 @@ impl Shared {
 
 impl Facts {
     /// What the sections `server`, `replication` and `memory` of INFO say.
-    fn parse(told: &str) -> Option<Self> {
+    fn parse(told: &str) -> Result<Self, &'static str> {
         let field = |name: &str| {
             let mut lines = told.lines();
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         };
-        let run = field("run_id")?;
+        if field("role") != Some("master") {
+            // One that may be written to would not refuse the look.
+            return Err("its role is not `master`");
+        }
+        let run = field("run_id").ok_or("it has no `run_id`")?;
         let history = field("master_replid").unwrap_or("-");
         // Without a limit nothing is evicted, whatever the policy.
         let is_bounded = field("maxmemory") != Some("0");
         let evicts = is_bounded && field("maxmemory_policy") != Some("noeviction");
         let run: String = format!("{run}/{history}").split_whitespace().collect();
-        Some(Self { run, evicts })
+        Ok(Self { run, evicts })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A session's way through the token store: out of Redis at the beginning of a request, and back into it
 //! before the user has the answer.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -30,11 +31,45 @@ const QUIET: Duration = Duration::from_secs(60);
 pub struct StoreState {
     /// One permit: one task asks the primary for all.
     placing: Arc<Semaphore>,
-    /// Whether it has failed, and not answered since.
-    is_silent: AtomicBool,
+    /// What is being tried again, under its keys: this process knows it meanwhile. As many as redeliveries.
+    unsaved: Mutex<HashMap<Vec<u8>, Unsaved>>,
     said_evicts: AtomicBool,
+    said_silent: Quiet,
     said_foreign: Quiet,
     said_lost: Quiet,
+}
+
+/// Floors that Redis has not acknowledged.
+#[derive(Debug, Default)]
+struct Unsaved {
+    floors: Floors,
+    /// How many redeliveries there are of them.
+    count: usize,
+}
+
+impl StoreState {
+    fn unsaved(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Unsaved>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on sessions under `key` include `floors`; `epoch` is this process's.
+    fn hold(&self, key: &[u8], floors: &Floors, epoch: u64) {
+        let mut unsaved = self.unsaved();
+        let held = unsaved.entry(key.to_vec()).or_default();
+        held.floors.merge(floors, epoch);
+        held.count += 1;
+    }
+
+    /// One redelivery is over.
+    fn release(&self, key: &[u8]) {
+        let mut unsaved = self.unsaved();
+        if let Some(held) = unsaved.get_mut(key) {
+            held.count -= 1;
+            if held.count == 0 {
+                unsaved.remove(key);
+            }
+        }
+    }
 }
 
 /// Tells something once a minute at most.
@@ -57,8 +92,9 @@ impl Default for StoreState {
     fn default() -> Self {
         Self {
             placing: Arc::new(Semaphore::new(1)),
-            is_silent: AtomicBool::new(false),
+            unsaved: Mutex::default(),
             said_evicts: AtomicBool::new(false),
+            said_silent: Quiet::default(),
             said_foreign: Quiet::default(),
             said_lost: Quiet::default(),
         }
@@ -85,6 +121,11 @@ impl Calls {
     /// everything up to now.
     pub async fn recall(self: &Arc<Self>, key: &[u8]) -> (Memory, Option<Written>) {
         let memory = Memory::default();
+        // Before Redis is asked: what is saved meanwhile it tells itself.
+        let unsaved = self.store.unsaved().get(key).map(|held| held.floors);
+        if let Some(floors) = unsaved {
+            memory.merge(&floors, self.epoch);
+        }
         let Some(found) = self.look_up(key).await else {
             self.require_now(&memory);
             return (memory, None);
@@ -118,10 +159,7 @@ impl Calls {
 
     async fn look_up(&self, key: &[u8]) -> Option<Found> {
         match self.cache.shared()?.look(key, self.tokens.ttl).await {
-            Ok(found) => {
-                self.store.is_silent.store(false, Ordering::Relaxed);
-                Some(found)
-            }
+            Ok(found) => Some(found),
             Err(silence) => {
                 self.note_silence(&silence);
                 None
@@ -208,7 +246,6 @@ impl Calls {
             self.merge_later(key, floors, recalled);
             return Err(silence.into_error("the token store in Redis"));
         }
-        self.store.is_silent.store(false, Ordering::Relaxed);
         settled
     }
 
@@ -250,6 +287,7 @@ impl Calls {
             self.note_lost();
             return;
         };
+        self.store.hold(key, &floors, self.epoch);
         let (calls, key) = (Arc::clone(self), key.to_vec());
         // Spawned so that the answer can go out: its write is committed. It ends with its time or the
         // manifold, and the permit bounds how many there are.
@@ -264,17 +302,18 @@ impl Calls {
             if !calls.try_again(calls.tokens.ttl, attempt).await {
                 calls.note_lost();
             }
+            calls.store.release(&key);
             drop(permit);
         });
     }
 
     fn note_silence(&self, silence: &Silence) {
-        if !self.store.is_silent.swap(true, Ordering::Relaxed) {
+        if self.store.said_silent.ends(self.pools.now()) {
             tracing::warn!(
                 error = %silence,
                 "the token store does not answer: sessions from it include everything up to now, which the \
                  primary is asked for; tokens that it did not acknowledge are tried again in the background, \
-                 and until then another process that it answers may show their users less"
+                 and until then another process that it answers may show their users less; told once a minute"
             );
         }
     }
@@ -296,5 +335,40 @@ impl Calls {
                  older than `ttl`; told once a minute"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tried_again_is_known_until_the_last_try_is_over() {
+        let store = StoreState::default();
+        let at = |lsn| Floors {
+            seen: Some(Position::new(1, lsn)),
+            ..Floors::default()
+        };
+        let known = |key: &[u8]| store.unsaved().get(key).map(|held| held.floors);
+        for lsn in [20, 10] {
+            store.hold(b"user", &at(lsn), 7);
+        }
+        store.hold(b"other", &at(5), 7);
+        assert_eq!(known(b"user"), Some(at(20)));
+        store.release(b"user");
+        assert_eq!(known(b"user"), Some(at(20)), "one of them may be the later");
+        store.release(b"user");
+        assert_eq!((known(b"user"), known(b"other")), (None, Some(at(5))));
+    }
+
+    #[test]
+    fn what_is_quiet_is_told_once_a_minute() {
+        let quiet = Quiet::default();
+        let at = |seconds| Moment::default().after(Duration::from_secs(seconds));
+        let told: Vec<_> = [0, 1, 59, 60, 61, 200]
+            .into_iter()
+            .filter(|&s| quiet.ends(at(s)))
+            .collect();
+        assert_eq!(told, [0, 60, 200]);
     }
 }

@@ -243,7 +243,7 @@ async fn a_marker_is_placed_only_by_who_has_seen_it_and_lasts() {
 fn a_server_without_a_limit_evicts_nothing_whatever_its_policy() {
     let told = |limit, policy| {
         format!(
-            "# Server\r\nrun_id:ab\r\nmaster_replid:cd\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\n"
+            "# Server\r\nrun_id:ab\r\nrole:master\r\nmaster_replid:cd\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\n"
         )
     };
     let evicts = |told: &str| Facts::parse(told).expect("facts").evicts;
@@ -251,7 +251,13 @@ fn a_server_without_a_limit_evicts_nothing_whatever_its_policy() {
     assert!(!evicts(&told("1048576", "noeviction")));
     assert!(evicts(&told("1048576", "allkeys-lru")));
     assert!(evicts(&told("1048576", "volatile-ttl")));
-    assert!(evicts("run_id:ab\r\n"), "it does not say");
+    assert!(evicts("run_id:ab\r\nrole:master\r\n"), "it does not say");
     assert_eq!(Facts::parse(&told("0", "x")).expect("facts").run, "ab/cd");
-    assert_eq!(Facts::parse("maxmemory:0\r\n"), None);
+    for told in [
+        "role:master\r\n",
+        "run_id:ab\r\n",
+        "run_id:ab\r\nrole:slave\r\n",
+    ] {
+        assert!(Facts::parse(told).is_err(), "{told}");
+    }
 }
