@@ -77,6 +77,11 @@ impl World {
         &self.cluster
     }
 
+    /// The name of this test's database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// The primary.
     pub fn primary(&self) -> &Node {
         self.cluster.primary()

@@ -19,6 +19,7 @@ use crate::rules::balance::Load;
 use crate::rules::duty::Duty;
 use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::rules::lag;
+use crate::terms::endpoint::Way;
 use crate::terms::error::{Error, Result};
 use crate::terms::sighting::Sighting;
 use deadpool::Runtime;
@@ -63,6 +64,10 @@ pub struct Node {
     pub tag: Option<Arc<str>>,
     /// It cannot tell its position, and is assumed to show everything older than this.
     pub pin: Option<Duration>,
+    /// What stands before it.
+    pub way: Way,
+    /// `statement_timeout` of what runs there.
+    pub timeout: Duration,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -101,6 +106,8 @@ impl Node {
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
             pin: plan.pin,
+            way: plan.server.way(),
+            timeout: plan.timeout.unwrap_or(shared.settings.statement_timeout),
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,
@@ -113,6 +120,11 @@ impl Node {
             unused: Notify::new(),
             latency: AtomicU64::new(0),
         })
+    }
+
+    /// Whether each transaction may be another server's.
+    pub fn is_opaque(&self) -> bool {
+        self.way == Way::Opaque
     }
 
     /// Connects once, outside of the pools, to learn who the node is.

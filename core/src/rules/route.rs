@@ -24,6 +24,8 @@ pub enum Knowledge {
     Enough,
     /// It is not known to be; but when it was last seen it followed the primary closely.
     Likely,
+    /// Whoever answered there last was; who answers next is another, perhaps.
+    Perhaps,
     /// It was last seen `reached` bytes into the log, which is not enough, and far behind.
     Behind {
         /// Zero: nothing is known of it.
@@ -112,7 +114,7 @@ impl Candidate {
     fn reached(&self) -> u64 {
         match self.knowledge {
             Knowledge::Behind { reached } => reached,
-            Knowledge::Enough | Knowledge::Likely => u64::MAX,
+            Knowledge::Enough | Knowledge::Likely | Knowledge::Perhaps => u64::MAX,
         }
     }
 }
@@ -131,15 +133,19 @@ fn fresh(candidates: &[Candidate], progress: Progress, dice: Dice) -> (Step, Rea
     // with those that are known to be: else one of them would get all reads.
     let fit: Vec<_> = match progress {
         Progress::Fresh => candidates.iter().filter(|one| one.is_promising()).collect(),
-        _ => candidates.iter().filter(|one| one.is_enough()).collect(),
+        Progress::Asked => candidates.iter().filter(|one| one.is_enough()).collect(),
+        // That somebody has caught up there is what was waited for.
+        Progress::Waited => (candidates.iter())
+            .filter(|one| one.is_enough() || one.knowledge == Knowledge::Perhaps)
+            .collect(),
     };
     let loads: Vec<_> = fit.iter().map(|one| one.load).collect();
     let order = balance::order(dice.balance, &loads, dice.turn, dice.any);
     if let Some(first) = order.first().map(|at| fit[*at]) {
-        return if first.is_enough() {
-            (Step::Go(first.node), Reason::Balanced)
-        } else {
-            climb(first.node, progress)
+        return match progress {
+            _ if first.is_enough() => (Step::Go(first.node), Reason::Balanced),
+            Progress::Waited => (Step::Ask(first.node), Reason::Waited),
+            progress => climb(first.node, progress),
         };
     }
     let furthest = |a: &&Candidate, b: &&Candidate| {
@@ -164,7 +170,7 @@ const fn climb(node: usize, progress: Progress) -> (Step, Reason) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Knowledge::{Behind, Enough, Likely};
+    use Knowledge::{Behind, Enough, Likely, Perhaps};
     use Progress::{Asked, Fresh, Waited};
 
     const DICE: Dice = Dice {
@@ -294,6 +300,35 @@ mod tests {
                 Waited,
                 Step::Primary,
                 Reason::Lagging,
+            ),
+            // Where another may answer each time, the last answer is worth the question, and no more.
+            (
+                Want::Fresh,
+                two(SOME, Perhaps),
+                Fresh,
+                Step::Ask(2),
+                Reason::Asked,
+            ),
+            (
+                Want::Fresh,
+                two(SOME, Perhaps),
+                Asked,
+                Step::Wait(2),
+                Reason::Waited,
+            ),
+            (
+                Want::Fresh,
+                two(SOME, Perhaps),
+                Waited,
+                Step::Ask(2),
+                Reason::Waited,
+            ),
+            (
+                Want::Fresh,
+                two(Enough, Perhaps),
+                Waited,
+                Step::Go(1),
+                Reason::Balanced,
             ),
             // A session stays where it was, though the other one's turn has come.
             (

@@ -152,6 +152,16 @@ impl Memory {
         state.place(reach);
     }
 
+    /// A load has shown nothing behind `reach`, and at least what the loads of `included` had shown.
+    pub fn showed(&self, reach: Position, included: &[Kept]) {
+        let mut state = self.state();
+        state.changes += 1;
+        state.floors.saw(reach);
+        state.find(reach, |lost| included.contains(lost));
+        state.kept.retain(|known| !included.contains(known));
+        state.place(reach);
+    }
+
     /// A write was acknowledged; its position was asked for at `asked`. What was shown until then lies
     /// before it.
     pub fn wrote(&self, written: Written, asked: Tick) {
