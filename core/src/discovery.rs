@@ -190,7 +190,7 @@ async fn adjust(calls: &Arc<Calls>, found: BTreeMap<String, Place>, known: &mut 
                 known.insert(name);
             }
             Err(error) => {
-                tracing::warn!(node = %name, %error, "a node was found that cannot be added")
+                tracing::warn!(node = %name, %error, "a node was found that cannot be added");
             }
         }
     }
@@ -201,7 +201,7 @@ async fn adjust(calls: &Arc<Calls>, found: BTreeMap<String, Place>, known: &mut 
                 known.remove(&name);
             }
             Err(error) => {
-                tracing::warn!(node = %name, %error, "a node is not found any more, and stays")
+                tracing::warn!(node = %name, %error, "a node is not found any more, and stays");
             }
         }
     }

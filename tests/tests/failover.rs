@@ -228,3 +228,42 @@ async fn without_anybody_who_takes_writes_a_write_says_so() {
     assert!(error.is_unreachable(), "{error}");
     shop.with(Consistency::Eventual).titles().await.unwrap();
 }
+
+/// A role that sees no more than anybody: neither what a standby follows, nor when its checkpointer was started.
+const PLAIN: &str = "CREATE ROLE plain LOGIN PASSWORD 'plain'";
+
+#[tokio::test]
+async fn a_role_without_pg_monitor_reads_on_a_standby_once_that_has_written_down_whom_it_follows() {
+    let Some(world) = World::alone() else { return };
+    world.sql(world.primary(), PLAIN);
+    world.sql(
+        world.primary(),
+        "GRANT SELECT, UPDATE ON album TO plain; GRANT USAGE ON SCHEMA public TO plain",
+    );
+    world.caught_up();
+    let nodes = world.cluster().nodes();
+    let builder = nodes.fold(Manifold::builder().settings(settings()), |builder, node| {
+        builder.node(world.url(node).replace("app:app", "plain:plain"))
+    });
+    let shop = Shop::new(builder.connect().await.unwrap());
+    let eventual = shop.with(Consistency::Eventual);
+    until("both standbys answer", async || {
+        eventual.who().await.unwrap().node == "replica-2"
+    })
+    .await;
+    fail_over(&world);
+    world.replica(1).follow(world.replica(0)).unwrap();
+    until("the promoted one takes the writes", async || {
+        writer(&shop).await.as_deref() == Some("replica-1")
+    })
+    .await;
+    shop.rename(1, "after").await.unwrap();
+    world.sql(world.replica(0), "CHECKPOINT");
+    world.caught_up();
+    world.sql(world.replica(1), "CHECKPOINT");
+    until("it answers again", async || {
+        eventual.who().await.unwrap().node == "replica-2"
+    })
+    .await;
+    assert_eq!(shop.titles().await.unwrap()[0], "after");
+}

@@ -29,6 +29,7 @@ impl Place {
             name,
             tag,
             statement_timeout,
+            pin_after_write,
             ..
         } = &self.endpoint;
         Ok(Plan {
@@ -36,6 +37,7 @@ impl Place {
             name: name.as_ref().unwrap_or(&self.name).as_str().into(),
             tag: tag.as_deref().map(Into::into),
             timeout: *statement_timeout,
+            pin: *pin_after_write,
         })
     }
 }

@@ -135,20 +135,32 @@ impl Calls {
             if let Some(memory) = memory {
                 remember(memory, &tour, &lease, &run);
             }
-            let sighting = run.sighting.as_deref();
-            let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
-            let bounds = Bounds {
-                stamp: route.stamp,
-                reach: run.reach,
-                primary: of_primary,
-            };
-            let source = route.source.clone();
-            telemetry::answered(route);
-            return Loaded {
-                output: run.output,
-                origin: Some(Origin { source, bounds }),
-                whole: run.whole,
-            };
+            return self.loaded(call.name, &tour, &lease, run, attempts);
+        }
+    }
+
+    /// Tells who answered.
+    fn loaded<T>(
+        &self,
+        name: Name,
+        tour: &Tour<'_>,
+        lease: &Lease,
+        run: Run<T>,
+        attempts: u8,
+    ) -> Loaded<T> {
+        let sighting = run.sighting.as_deref();
+        let route = self.route(name, tour, lease, sighting, run.at, attempts);
+        let bounds = Bounds {
+            stamp: route.stamp,
+            reach: run.reach,
+            primary: lease.is_of_primary(),
+        };
+        let source = route.source.clone();
+        telemetry::answered(route);
+        Loaded {
+            output: run.output,
+            origin: Some(Origin { source, bounds }),
+            whole: run.whole,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::pools::queries;
 use crate::pools::shared::Shared;
 use crate::pools::track::Track;
 use crate::rules::balance::Load;
+use crate::rules::duty::Duty;
 use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::rules::lag;
 use crate::terms::error::{Error, Result};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub tag: Option<Arc<str>>,
     /// `statement_timeout` of its sessions.
     pub timeout: Option<Duration>,
+    /// It cannot tell its position, and is assumed to show everything older than this.
+    pub pin: Option<Duration>,
 }
 
 /// One server.
@@ -58,6 +61,8 @@ pub struct Node {
     pub address: String,
     /// The only reads that it answers.
     pub tag: Option<Arc<str>>,
+    /// It cannot tell its position, and is assumed to show everything older than this.
+    pub pin: Option<Duration>,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -95,6 +100,7 @@ impl Node {
             name: Arc::clone(&plan.name),
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
+            pin: plan.pin,
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,
@@ -152,11 +158,35 @@ impl Node {
         opened.map_err(|error| error.into_error(&self.name))
     }
 
+    /// Where it was last seen; of one that cannot tell, where it is assumed to be.
+    pub fn sighting(&self) -> Option<Arc<Sighting>> {
+        let Some(pin) = self.pin else {
+            return self.track.sighting();
+        };
+        let at = self.shared.clock.now().earlier(pin);
+        let position = self.shared.survey.reached_by(at)?;
+        Some(Arc::new(Sighting::assumed(at, position)))
+    }
+
+    /// What it is for.
+    pub fn duty(&self) -> Duty {
+        match self.pin {
+            // A logical replica says of itself that it is a primary.
+            Some(_) => Duty::Replica,
+            None => self.shared.roles.now().duty(self.id),
+        }
+    }
+
     /// Asks a connection of this node where it is. `None`: it cannot tell.
     pub async fn ask<C>(&self, conn: &mut C, line: &Line) -> QueryResult<Option<Arc<Sighting>>>
     where
         C: AsyncConnectionCore<Backend = Pg>,
     {
+        if self.pin.is_some() {
+            // That it answers is all that can be learned.
+            queries::answers(conn).await?;
+            return Ok(None);
+        }
         let era = self.track.era();
         let asked = self.shared.asked();
         let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
@@ -393,14 +423,7 @@ fn pool(
             "set `pool.size` and `pool.fallback_size` to at least 1",
         ));
     }
-    let connector = Connector::new(
-        node,
-        plan.server.clone(),
-        session,
-        plan.timeout.unwrap_or(settings.statement_timeout),
-        Arc::clone(shared),
-        Arc::clone(track),
-    );
+    let connector = Connector::new(node, plan, session, Arc::clone(shared), Arc::clone(track));
     Pool::builder(connector)
         .max_size(size)
         .wait_timeout(Some(settings.wait))

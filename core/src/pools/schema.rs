@@ -31,7 +31,7 @@ impl Gate {
         }
         let behind = *self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         behind.is_none_or(|behind| {
-            let seen = node.track.sighting();
+            let seen = node.sighting();
             seen.is_some_and(|seen| survey.covers(behind, seen.position))
         })
     }
@@ -69,7 +69,7 @@ impl Pools {
         let mut changes = self.shared.roles.changes();
         loop {
             changes.mark_unchanged();
-            if node.is_left_out() || self.takes_writes(node) {
+            if node.is_left_out() || node.pin.is_some() || self.takes_writes(node) {
                 return;
             }
             let has_it = |seen: &_| {

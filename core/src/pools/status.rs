@@ -62,9 +62,9 @@ impl Node {
                 waiting: status.waiting,
             }
         };
-        let sighting = self.track.sighting();
+        let sighting = self.sighting();
         let roles = self.shared.roles.now();
-        let duty = roles.duty(self.id);
+        let duty = self.duty();
         let position = sighting.as_ref().map(|sighting| sighting.position);
         let age = position.and_then(|position| {
             let now = self.shared.clock.now();
