@@ -167,6 +167,13 @@ impl Pools {
     #[cfg(feature = "migrations")]
     pub async fn open_for_migrations(&self) -> Result<diesel_async::AsyncPgConnection> {
         let primary = self.primary().ok_or_else(nobody_writes)?;
+        if primary.is_opaque() {
+            // The lock that keeps the others waiting would be the pooler's.
+            return Err(Error::configuration(
+                format!("`{}` is behind a pooler or a balancer", primary.name),
+                "migrate with a manifold that reaches the primary directly",
+            ));
+        }
         primary.open_bare().await
     }
 
