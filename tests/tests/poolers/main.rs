@@ -2,6 +2,7 @@
 //!
 //! A PgBouncer or HAProxy that this machine does not have skips its tests, and says so.
 
+mod pressure;
 mod reading;
 mod refusals;
 mod site;
