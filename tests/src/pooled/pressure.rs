@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel_manifold::{Consistency, Endpoint, Manifold, routes};
-use futures_util::future::{join, join_all};
+use tokio::task::JoinSet;
 
 use crate::pooled::{Client, Pooled, haproxy, new, pgbouncer};
 use crate::world::settings;
@@ -228,22 +228,32 @@ pub async fn run(length: Duration) -> Option<Report> {
         report: Mutex::default(),
         acknowledged: Default::default(),
     });
-    let writing = join_all((0..WRITERS).map(|at| shared.write_for_ever(at)));
-    let reading = join_all((0..READERS).map(|at| shared.read_for_ever(at)));
-    let looking = join_all(urls.iter().map(|url| shared.look_for_ever(url.clone())));
-    let pausing = async {
-        let began = Instant::now();
-        while began.elapsed() < length {
-            for replica in world.cluster().replicas() {
-                replica.pause_replay().expect("paused");
-                tokio::time::sleep(SPELL).await;
-                replica.resume_replay().expect("resumed");
-                tokio::time::sleep(SPELL).await;
-            }
+    // Tasks of their own: pausing blocks its thread until the replica stands still, which it does not as long as a
+    // transaction that nobody goes on with holds a lock that its replay needs.
+    let mut all = JoinSet::new();
+    for at in 0..WRITERS {
+        let shared = Arc::clone(&shared);
+        all.spawn(async move { shared.write_for_ever(at).await });
+    }
+    for at in 0..READERS {
+        let shared = Arc::clone(&shared);
+        all.spawn(async move { shared.read_for_ever(at).await });
+    }
+    for url in urls.clone() {
+        let shared = Arc::clone(&shared);
+        all.spawn(async move { shared.look_for_ever(url).await });
+    }
+    let began = Instant::now();
+    while began.elapsed() < length {
+        for replica in world.cluster().replicas() {
+            replica.pause_replay().expect("paused");
+            tokio::time::sleep(SPELL).await;
+            replica.resume_replay().expect("resumed");
+            tokio::time::sleep(SPELL).await;
         }
-        shared.stop.store(true, Ordering::SeqCst);
-    };
-    join(join(writing, reading), join(looking, pausing)).await;
+    }
+    shared.stop.store(true, Ordering::SeqCst);
+    all.join_all().await;
     let report = std::mem::take(&mut *shared.report.lock().expect("no panic"));
     Some(report)
 }
