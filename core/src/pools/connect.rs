@@ -173,7 +173,8 @@ impl Connector {
             .await
             .map_err(|error| ConnectError::setup(self.server.address(), error))?;
         self.check(&identity)?;
-        self.shared.heard(self.node, &line, asked, found, None);
+        let followed = self.track.followed(&line.door);
+        self.shared.heard(self.node, &line, asked, found, followed);
         if self.session == Session::Write && found.standby {
             let why = format!("{} is a standby, in recovery", self.server.address());
             return Err(ConnectError::new(Class::Standby, why, None));

@@ -148,8 +148,8 @@ impl Node {
         let era = self.track.era();
         let asked = self.shared.asked();
         let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
-        let known = self.track.sighting();
-        let sighting = (self.shared).heard(self.id, line, asked, found, known.as_deref());
+        let followed = self.track.followed(&line.door);
+        let sighting = (self.shared).heard(self.id, line, asked, found, followed);
         let Some(sighting) = sighting.map(Arc::new) else {
             return Ok(None);
         };

@@ -72,6 +72,11 @@ impl Survey {
             // As long as there was only one, it is that.
             let timeline = found.timeline.or_else(|| lock(&self.history).only())?;
             self.learn(timeline, None);
+            // One that receives nothing names the last timeline that it has written down, and may be on a later one.
+            // Taken for where it is, that would be no bound on what it has shown.
+            if Some(timeline) < self.latest() {
+                return None;
+            }
             Position::new(timeline, lsn)
         } else {
             let timeline = found.timeline?;
