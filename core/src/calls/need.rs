@@ -1,5 +1,7 @@
 //! What a read must include: its policy and its session, as positions.
 
+use std::time::Duration;
+
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
 use crate::calls::read::Wanted;
@@ -64,6 +66,25 @@ impl Calls {
                 Ok(())
             }
         }
+    }
+
+    /// [`Calls::judge`]; before it, waits for `limit` until a node is seen on the timeline that the session has been
+    /// on in another process. Until then this one takes an old primary for the primary.
+    ///
+    /// # Errors
+    ///
+    /// As [`Calls::judge`]; `is_unreachable`, if no node is on that timeline.
+    pub async fn ready(&self, memory: Option<&Memory>, limit: Duration) -> Result<()> {
+        let timeline = memory.and_then(|memory| memory.floors().timeline());
+        if let Some(timeline) = timeline.filter(|it| Some(*it) > self.pools.survey().latest())
+            && !self.pools.has_reached(timeline, limit).await
+        {
+            let why = format!(
+                "the session has been on timeline {timeline}, and no node that can be reached is on it"
+            );
+            return Err(Error::unreachable("the primary", &why, None));
+        }
+        self.judge(memory)
     }
 
     /// What a load must include.

@@ -80,7 +80,9 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or(call.policy);
         if policy.heeds_session()
-            && let Err(error) = self.judge(memory.as_deref())
+            && let Err(error) = self
+                .ready(memory.as_deref(), self.pools.reading().deadline)
+                .await
         {
             return nowhere(error);
         }
@@ -130,6 +132,10 @@ impl Calls {
             }
             if let Some(memory) = memory {
                 remember(memory, &tour, &lease, &run);
+                // A failover that became known meanwhile: the answer may show a state without what it lost.
+                if let Err(error) = self.judge(Some(memory)) {
+                    return nowhere(error);
+                }
             }
             let sighting = run.sighting.as_deref();
             let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
