@@ -32,6 +32,8 @@ pub struct Failover {
     pub over: Moment,
     /// Who was promoted.
     pub promotes: String,
+    /// How far it had replayed the old timeline: what lies behind is lost.
+    pub switch: u64,
 }
 
 impl Aftermath {
@@ -55,6 +57,13 @@ impl Aftermath {
         its.map(|(_, timeline)| timeline)
             .last()
             .unwrap_or(self.timeline)
+    }
+
+    /// Whether a node at this place of the log has what was lost with its timeline, once `known` is there.
+    pub fn is_behind_switch(&self, timeline: u32, lsn: u64, known: u32) -> bool {
+        let promotions = self.failovers.iter().zip(self.timeline + 1..);
+        let mut since = promotions.filter(|(_, began)| timeline < *began && *began <= known);
+        since.any(|(it, _)| lsn > it.switch)
     }
 
     /// The timeline that the last promotion before `at` began.

@@ -170,6 +170,7 @@ impl Round<'_> {
         let promoting = clock.now();
         expect("promote", new.name(), new.promote());
         let promoted = clock.now();
+        let switch = frozen_position(new);
         self.pass(how.stays);
         follow(self.world, other, new);
         cast.primary = heir;
@@ -201,6 +202,7 @@ impl Round<'_> {
             promoted,
             over,
             promotes: new.name().to_owned(),
+            switch,
         }
     }
 
@@ -230,16 +232,25 @@ fn told(
     }
 }
 
+/// How far a promoted node had replayed.
+fn frozen_position(promoted: &Node) -> u64 {
+    let sql = "select (pg_last_wal_replay_lsn() - '0/0')::bigint";
+    let answer = promoted.run_sql("postgres", sql);
+    let answer = answer.expect("the new primary answers");
+    answer
+        .trim()
+        .parse()
+        .expect("it was promoted, so it had replayed")
+}
+
 /// Has a replica follow the new primary. One that has received more of the old timeline than is left of it cannot,
 /// and is made anew.
 fn follow(world: &World, replica: &Node, new: &Node) {
     // It must not receive any more while we look how much it has.
     expect("cut", replica.name(), replica.cut_walreceiver());
-    let left = new.run_sql("postgres", "select pg_last_wal_replay_lsn()");
-    let left = left.expect("it was promoted, so it had replayed");
     let sql = format!(
-        "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) <= '{}'",
-        left.trim()
+        "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0' <= {}",
+        frozen_position(new)
     );
     let can = replica
         .run_sql("postgres", &sql)

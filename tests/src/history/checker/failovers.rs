@@ -1,7 +1,7 @@
 //! Across failovers: what was lost is told to whom it was acknowledged, and nobody else; and who knows of the new
 //! timeline has done with the old one.
 
-use diesel_manifold::Moment;
+use diesel_manifold::{Moment, Position};
 
 use crate::history::aftermath::Aftermath;
 use crate::history::checker::facts::timeline;
@@ -159,9 +159,15 @@ impl Check for LatestTimeline {
             found.violation(Promise::LatestTimeline, what);
         }
         let stamp = record.trace.as_ref().and_then(|trace| trace.stamp);
-        let stamped = stamp.map(|stamp| stamp.timeline());
-        if let Some(older) = stamped.filter(|it| record.has_succeeded() && *it < known) {
-            let what = format!("an answer of timeline {older}, and {known} was known");
+        // As far as the new primary had replayed both timelines are one.
+        let is_lost = |stamp: &Position| {
+            let (timeline, lsn) = (stamp.timeline(), stamp.lsn());
+            let aftermath = facts.aftermath;
+            record.has_succeeded() && aftermath.is_behind_switch(timeline, lsn, known)
+        };
+        if let Some(stamp) = stamp.filter(is_lost) {
+            let older = stamp.timeline();
+            let what = format!("an answer of {stamp} on timeline {older}, and {known} was known");
             found.violation(Promise::LatestTimeline, what);
         }
         let loads = record.shown().iter();
