@@ -14,6 +14,7 @@ demo: ## a primary, two replicas, Redis and the example on top; ARGS="--help" sa
 
 test: ## every test, those against real servers too; ARGS="routing" runs those with that in their name
 	@scripts/requirements
+	@scripts/requirements pgbouncer haproxy || echo "going on; the tests that need them say that they are skipped"
 	$(CARGO) test --workspace $(ARGS)
 
 history: ## sessions under pause, kill, freeze, cut and crash, and what each had to see; ARGS="--seed 7" repeats the pressure

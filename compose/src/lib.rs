@@ -6,7 +6,8 @@
 //!
 //! cluster.replica(0).pause_replay()?; // from here on it answers with what it knew
 //! cluster.primary().kill()?; // a crash, as by the kernel
-//! cluster.primary().start()?; // on the same port, with the same data
+//! cluster.replica(0).promote()?; // takes writes, on a new timeline
+//! cluster.primary().rejoin(cluster.replica(0))?; // on the same port, as a standby of the other
 //! # Ok::<(), manifold_compose::Error>(())
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! * **node**: one PostgreSQL server, a [`Node`]; the **primary** and the **replicas** are named for how they began,
 //!   and keep their names when their roles move.
 //! * **fault**: a method that does to a server what production does to it one day: `kill`, `freeze`, `pause_replay`, …
+//! * **PgBouncer**, **HAProxy**: servers that stand **before** nodes; connections to them are led to a node.
 //! * **template**: a data directory made once per machine; clusters are copies of it, which takes milliseconds.
 //! * **watchdog**: a small shell process that cleans up when the owner of the cluster could not.
 //! * **account**: the user that the servers run as; another than root, whom PostgreSQL refuses.
@@ -23,9 +25,8 @@
 //! # Where things are
 //!
 //! `cluster` is the journey from nothing to a running cluster. Below it: `template`, `node`, `redis`, `pgbouncer`, `haproxy`
-//! (what runs), `server`
-//! (one process and its fate), `watchdog`, and the terms `binaries`, `account`, `base`, `configuration`, `tls`, `ports`, `files`,
-//! `error`.
+//! (what runs), `server` (one process and its fate), `watchdog`, and the terms `binaries`, `account`, `base`, `configuration`,
+//! `tls`, `ports`, `files`, `error`.
 //!
 //! Everything blocks and nothing needs a runtime. From async code, start the cluster before the runtime or in
 //! `spawn_blocking`; a fault takes milliseconds.

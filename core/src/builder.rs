@@ -3,13 +3,17 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub mod place;
+#[cfg(test)]
+mod tests;
+
+use crate::builder::place::Place;
 use crate::cache::Cache;
 use crate::calls::Calls;
 use crate::calls::token::Tokens;
+use crate::discovery::{self, Discovery};
 use crate::manifold::Manifold;
 use crate::pools::Pools;
-use crate::pools::connect::server::Server;
-use crate::pools::node::Plan;
 use crate::terms::clock::Clock;
 use crate::terms::endpoint::Endpoint;
 use crate::terms::error::{Error, Result};
@@ -47,20 +51,13 @@ const TOKEN_KEY: &str = "MANIFOLD_TOKEN_KEY";
 pub struct Builder {
     /// The first one is asked first who it is.
     nodes: Vec<Place>,
+    discoveries: Vec<Discovery>,
     redis: Option<Secret>,
     namespace: String,
     token_keys: Option<TokenKeys>,
     settings: Settings,
     clock: Clock,
     trapped: Trapped,
-}
-
-/// An endpoint, what it is called if it has no name of its own, and where it was configured.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    endpoint: Endpoint,
-    name: String,
-    setting: String,
 }
 
 /// Holds a password, so `Debug` does not show it.
@@ -70,33 +67,6 @@ struct Secret(String);
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("..")
-    }
-}
-
-impl Place {
-    pub(crate) fn new(endpoint: Endpoint, name: String, setting: impl Into<String>) -> Self {
-        Self {
-            endpoint,
-            name,
-            setting: setting.into(),
-        }
-    }
-
-    /// What the pools make a node of.
-    pub(crate) fn plan(&self) -> Result<Plan> {
-        let Endpoint {
-            url,
-            name,
-            tag,
-            statement_timeout,
-            ..
-        } = &self.endpoint;
-        Ok(Plan {
-            server: Server::parse(url, &self.setting)?,
-            name: name.as_ref().unwrap_or(&self.name).as_str().into(),
-            tag: tag.as_deref().map(Into::into),
-            timeout: *statement_timeout,
-        })
     }
 }
 
@@ -178,6 +148,12 @@ impl Builder {
         self
     }
 
+    /// More nodes, which are found by the records of a name, and followed while these change. Default: none.
+    pub fn discover(mut self, discovery: Discovery) -> Self {
+        self.discoveries.push(discovery);
+        self
+    }
+
     /// The URL of Redis, `rediss://` over TLS. Default: none, so only L1 caches.
     pub fn redis(mut self, url: impl Into<String>) -> Self {
         self.redis = Some(Secret(url.into()));
@@ -240,7 +216,7 @@ impl Builder {
     ///
     /// Dropped, nothing is left behind.
     pub async fn connect(self) -> Result<Manifold> {
-        if self.nodes.is_empty() {
+        if self.nodes.is_empty() && self.discoveries.is_empty() {
             return Err(Error::configuration(
                 "no primary is configured",
                 "call `primary(url)` on the builder",
@@ -250,7 +226,15 @@ impl Builder {
         if let Some(keys) = &self.token_keys {
             keys.check("the builder's `token_key`")?;
         }
-        let plans: Vec<_> = self.nodes.iter().map(Place::plan).collect::<Result<_>>()?;
+        let mut plans: Vec<_> = self.nodes.iter().map(Place::plan).collect::<Result<_>>()?;
+        let mut found = Vec::new();
+        for discovery in &self.discoveries {
+            let places = discovery.look().await?.unwrap_or_default();
+            for place in places.values() {
+                plans.push(place.plan()?);
+            }
+            found.push(places.into_keys().collect());
+        }
         let pools = Pools::new(&plans, &self.settings, self.clock.clone(), self.trapped)?;
         let redis = self.redis.as_ref().map(|url| url.0.as_str());
         let cache = Cache::new(redis, self.settings.cache.clone(), self.clock.clone())?;
@@ -265,23 +249,27 @@ impl Builder {
         if let Err(reason) = cache.open(namespace.clone()).await {
             tracing::warn!(%reason, "Redis does not answer; calls go on without it until it does");
         }
-        for watcher in pools.watchers() {
-            // Spawned: one for each node, which it holds weakly and ends with.
-            tokio::spawn(watcher.watch());
+        for node in pools.nodes().iter() {
+            pools.watch(node);
         }
         let tokens = Tokens {
             keys: self.token_keys.clone(),
             system: identity.system,
+            ttl: self.settings.token_store.ttl,
         };
         let writing = self.settings.write.clone();
         let calls = Arc::new(Calls::new(pools, cache, writing, tokens));
         // Spawned: the background task of the pools. It holds them weakly and ends with them.
         tokio::spawn(upkeep(Arc::downgrade(&calls), self.settings.pool.upkeep));
+        for (discovery, found) in self.discoveries.into_iter().zip(found) {
+            // Spawned: one for each discovery. It holds the manifold weakly and ends with it.
+            tokio::spawn(discovery::follow(Arc::downgrade(&calls), discovery, found));
+        }
         Ok(Manifold::new(calls, namespace))
     }
 
     fn announce(&self) {
-        if self.nodes.len() == 1 {
+        if self.nodes.len() == 1 && self.discoveries.is_empty() {
             tracing::info!("no replica configured: reads run on the primary, read-only");
         }
         if self.redis.is_none() {
@@ -342,95 +330,5 @@ fn variable(name: &str) -> Result<Option<String>> {
             format!("{name} is not valid UTF-8"),
             "percent-encode what is not ASCII",
         )),
-    }
-}
-
-#[cfg(test)]
-mod token_keys {
-    use super::*;
-
-    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-    fn told(keys: &str) -> Result<Builder> {
-        Builder::from_variables(|name| {
-            let value = match name {
-                "DATABASE_PRIMARY_URL" => "postgres://h/d",
-                "MANIFOLD_TOKEN_KEY" => keys,
-                _ => "",
-            };
-            Ok(Some(value.to_owned()).filter(|value| !value.is_empty()))
-        })
-    }
-
-    #[test]
-    fn the_environment_may_name_none_one_or_several() {
-        assert!(told("").unwrap().token_keys.is_none());
-        let keys = |text: &str| format!("{:?}", told(text).unwrap().token_keys.unwrap());
-        assert_eq!(keys(KEY), "TokenKeys { first: .., others: [] }");
-        let two = keys(&format!("{KEY}, {KEY}"));
-        assert_eq!(two, "TokenKeys { first: .., others: [..] }");
-    }
-
-    #[test]
-    fn a_wrong_one_in_the_environment_is_the_configurations_fault_and_is_not_shown() {
-        let error = told(&format!("{KEY},c2hvcnQ=")).unwrap_err();
-        assert!(error.is_configuration(), "{error}");
-        let text = error.to_string();
-        assert!(
-            text.starts_with("key 2 of MANIFOLD_TOKEN_KEY is 5 bytes"),
-            "{text}"
-        );
-        assert!(!text.contains("c2hvcnQ"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn too_many_are_refused_before_anything_is_connected() {
-        let keys = std::iter::repeat_n(TokenKey::from_base64(KEY).unwrap(), 9);
-        let builder = Builder::default().primary("postgres://h/d");
-        let error = keys
-            .fold(builder, Builder::token_key)
-            .connect()
-            .await
-            .unwrap_err();
-        assert!(error.is_configuration(), "{error}");
-        assert!(error.to_string().contains("9 token keys"), "{error}");
-    }
-}
-
-#[cfg(all(test, not(feature = "tls")))]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn without_the_feature_a_url_that_insists_on_tls_is_refused_and_told_the_feature() {
-        let refused = [
-            ("postgres://h/d?sslmode=require", ""),
-            ("postgres://h/d?sslmode=verify-ca&sslrootcert=/x", ""),
-            ("postgres://h/d?sslmode=verify-full", ""),
-            ("postgres://h/d?sslrootcert=system", ""),
-            ("postgres://h/d", "rediss://h"),
-            ("postgres://h/d", "valkeys://h?sslrootcert=/x"),
-        ];
-        for (primary, redis) in refused {
-            let mut builder = Builder::default().primary(primary);
-            if !redis.is_empty() {
-                builder = builder.redis(redis);
-            }
-            let error = builder.connect().await.unwrap_err();
-            assert!(error.is_configuration(), "{primary} {redis}: {error}");
-            let text = error.to_string();
-            assert!(
-                text.contains("the feature `tls`"),
-                "{primary} {redis}: {text}"
-            );
-        }
-    }
-
-    #[test]
-    fn without_the_feature_a_url_that_would_do_without_is_taken() {
-        for mode in ["disable", "allow", "prefer"] {
-            let url = format!("postgres://h/d?sslmode={mode}");
-            assert!(Server::parse(&url, "the URL").is_ok(), "{mode}");
-        }
     }
 }

@@ -125,13 +125,23 @@ impl Cache {
 
     /// A look into Redis, for whoever operates it.
     pub async fn inspect(&self) -> Result<SharedCache<'_>> {
-        let Some(shared) = &self.shared else {
-            return Err(Error::configuration(
-                "no Redis is configured, and what one process caches for itself is not listed",
+        let without = "what one process caches for itself is not listed";
+        SharedCache::open(self, self.shared_or(without)?).await
+    }
+
+    /// The second level; `without` is what that means.
+    pub fn shared_or(&self, without: &str) -> Result<&Shared> {
+        self.shared.as_ref().ok_or_else(|| {
+            Error::configuration(
+                format!("no Redis is configured, and {without}"),
                 "set REDIS_URL, or call `redis(url)` on the builder",
-            ));
-        };
-        SharedCache::open(self, shared).await
+            )
+        })
+    }
+
+    /// The second level, if there is one.
+    pub fn shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()
     }
 
     /// The answer that L1 holds, if `includes` says that its bounds will do.

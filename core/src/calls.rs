@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::cache::Cache;
 use crate::calls::token::Tokens;
+use crate::calls::token::store::StoreState;
 use crate::pools::Pools;
 use crate::terms::call::Name;
 use crate::terms::memory::Memory;
@@ -18,8 +19,11 @@ pub mod body;
 pub mod cached;
 pub mod caller;
 pub mod ending;
+#[cfg(feature = "migrations")]
+pub mod migration;
 pub mod need;
 pub mod read;
+pub mod redelivery;
 pub mod running;
 pub mod snapshot;
 pub mod telemetry;
@@ -35,9 +39,10 @@ pub struct Calls {
     pub cache: Cache,
     settings: WriteSettings,
     tokens: Tokens,
+    store: StoreState,
     /// One permit for each end of a write under way; shutdown takes them all.
     endings: Arc<Semaphore>,
-    /// One permit for each invalidation that is being delivered again.
+    /// One permit for each invalidation, and each token, that is being delivered again.
     redeliveries: Arc<Semaphore>,
     closing: AtomicBool,
     closed: Notify,
@@ -61,6 +66,7 @@ impl Calls {
             redeliveries: Arc::new(Semaphore::new(settings.max_endings)),
             settings,
             tokens,
+            store: StoreState::default(),
             closing: AtomicBool::new(false),
             closed: Notify::new(),
             process: Memory::default(),

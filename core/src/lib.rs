@@ -63,7 +63,8 @@
 //!   same node.
 //! * **floor**: what an answer must include.
 //! * **session**: what one user wrote and saw, as floors and the node that answered last: [`Session`].
-//! * **token**: a session's floors, portable and signed.
+//! * **token**: a session's floors, portable and signed; or in Redis, in the **token store**: [`TokenStore`].
+//! * **marker**: what tells a token store that forgot from one in which nobody saved anything.
 //! * **policy**: how fresh an answer must be: [`Policy`].
 //! * **key**: a cached call written down, `shop::Albums::by_id(7i32)`: [`Key`].
 //! * **generation**: what an invalidation bumps; a load that began under an older one is not kept.
@@ -75,21 +76,24 @@
 //! # Features
 //!
 //! * `tls`, on by default: TLS to PostgreSQL and Redis, see [`docs::tls`].
-//! * `tower`: a session for each client of an HTTP service, by a layer for axum and its like.
+//! * `tower`: a session for each client or user of an HTTP service, by a layer for axum and its like.
 //! * `metrics`: counts calls (`manifold_calls_total`, by call, node, role and reason), and tells how long
 //!   they waited for a fresh node, how often their body ran and how old the answer is at most
 //!   (`manifold_call_wait_seconds`, `manifold_call_attempts`, `manifold_answer_age_seconds`), through the
 //!   facade of the crate [`metrics`](https://docs.rs/metrics). A hit in L1 then pays for it, too.
+//! * `migrations`: `Manifold::migrate`, which keeps reads from replicas that have not replayed a migration.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
 // 3: what the world touches.
 mod builder;
+mod discovery;
 pub mod docs;
 #[doc(hidden)]
 pub mod macro_support;
 mod manifold;
 pub mod prelude;
 mod session;
+mod token_store;
 #[cfg(feature = "tower")]
 pub mod tower;
 // 2: the journeys.
@@ -106,6 +110,7 @@ pub use builder::Builder;
 pub use cache::shared::inspection::{Place, SharedCache, StoredAnswer, StoredPage};
 pub use cache::shared::link::ping_redis;
 pub use diesel_manifold_macros::{CacheKey, Cacheable, Repository, repository};
+pub use discovery::{Discovery, Resolve, Resolving};
 pub use manifold::Manifold;
 pub use manifold::repository::Repository;
 pub use pools::connect::connect;
@@ -128,7 +133,8 @@ pub use terms::policy::{Consistency, Policy};
 pub use terms::position::Position;
 pub use terms::route::{Read, Reason, Role, Route, Source, routes};
 pub use terms::settings::{
-    AllOut, Balance, CacheSettings, PoolSettings, ReadSettings, Settings, WriteSettings,
+    AllOut, Balance, CacheSettings, PoolSettings, ReadSettings, Settings, TokenStoreSettings,
+    WriteSettings,
 };
 pub use terms::stored::StoredName;
 pub use terms::token::key::TokenKey;
@@ -136,3 +142,4 @@ pub use terms::token::key::TokenKey;
 #[doc(hidden)]
 pub use terms::trap::Trap;
 pub use terms::wire::Wire;
+pub use token_store::TokenStore;

@@ -5,6 +5,7 @@ pub mod repository;
 use std::sync::Arc;
 
 use crate::builder::Builder;
+use crate::builder::place::Place;
 use crate::cache::shared::inspection::SharedCache;
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
@@ -12,11 +13,13 @@ use crate::calls::transaction::SendClosure;
 use crate::pools::status::NodeStatus;
 use crate::query::conn::{ReadConn, WriteConn};
 use crate::session::Session;
+use crate::terms::endpoint::Endpoint;
 use crate::terms::error::{Error, Result};
 use crate::terms::memory::Memory;
 use crate::terms::namespace::Namespace;
 use crate::terms::policy::Policy;
 use crate::terms::position::Position;
+use crate::token_store::TokenStore;
 
 /// One primary, its replicas and a two-level cache, behind one handle.
 ///
@@ -40,8 +43,8 @@ impl Manifold {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `DATABASE_PRIMARY_URL`, else `DATABASE_URL` | the primary; required |
-    /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the replicas, separated by commas; none: reads run on the primary, still read-only |
+    /// | `DATABASE_PRIMARY_URL`, else `DATABASE_URL` | the primary, or the node to ask first; required |
+    /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the other nodes, separated by commas; none: reads run on the primary, still read-only |
     /// | `REDIS_URL` | the second level of the cache, `rediss://` over TLS; none: L1 only |
     /// | `MANIFOLD_NAMESPACE` | keeps applications apart that share a database and a Redis; default empty |
     /// | `MANIFOLD_TOKEN_KEY` | signs the tokens of sessions: base64 of at least 32 random bytes, as [`TokenKey`](crate::TokenKey) tells; several, separated by commas: the first signs, each opens; none: no tokens |
@@ -134,6 +137,17 @@ impl Manifold {
         session
     }
 
+    /// The store of tokens: sessions in Redis, under keys of the application. It takes no token key.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if no Redis is configured, or
+    /// [`token_store.ttl`](crate::TokenStoreSettings::ttl) is out of its bounds.
+    pub fn token_store(&self) -> Result<TokenStore> {
+        self.calls.check_store()?;
+        Ok(TokenStore::new(self.clone()))
+    }
+
     /// Another handle of the same manifold, whose calls read and write with `session`.
     ///
     /// ```no_run
@@ -217,7 +231,47 @@ impl Manifold {
         self.calls.transaction(&self.caller, body).await
     }
 
-    /// The state of each node, the primary first.
+    /// One more node joins, a primary or a standby of it: what it is, it says itself. A node that does not answer
+    /// joins all the same, and is left out until it does.
+    ///
+    /// ```no_run
+    /// # use diesel_manifold::{Endpoint, Manifold};
+    /// # async fn example(manifold: &Manifold) -> diesel_manifold::Result<()> {
+    /// manifold.add_node(Endpoint::direct("postgres://app:secret@db-4/shop").named("db-4")).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` for a malformed URL, a wrong user, password or database, a server of another cluster, or
+    /// a name that another node has.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returns, the node has not joined.
+    pub async fn add_node(&self, endpoint: impl Into<Endpoint>) -> Result<()> {
+        let endpoint = endpoint.into();
+        let pools = &self.calls.pools;
+        let name = pools.next_name();
+        let place = Place::new(endpoint, name, "the URL of the new node");
+        pools.join(&place.plan()?).await.map(drop)
+    }
+
+    /// The node with this name leaves: no call goes there any more, and those that are there come to their end,
+    /// for at most [`PoolSettings::drain`](crate::PoolSettings::drain). No call fails for it.
+    ///
+    /// # Errors
+    ///
+    /// `is_configuration` if there is no such node, or it takes the writes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the node has left, and its connections close when their calls end.
+    pub async fn remove_node(&self, name: &str) -> Result<()> {
+        self.calls.pools.leave(name).await
+    }
+
+    /// The state of each node, in the order in which they were named or joined.
     pub fn nodes(&self) -> Vec<NodeStatus> {
         self.calls.pools.status()
     }
@@ -244,6 +298,33 @@ impl Manifold {
     /// Dropped, the connection that was being opened is closed.
     pub async fn shared_cache(&self) -> Result<SharedCache<'_>> {
         self.calls.cache.inspect().await
+    }
+
+    /// Runs the pending migrations on the primary, one runner at a time among all processes, and then keeps every read from
+    /// the replicas that have not replayed them: waits until those that may answer have, for at most
+    /// [`ReadSettings::schema_wait`](crate::ReadSettings::schema_wait). Tells the versions that it ran.
+    ///
+    /// Call it at the start, before the first read, in each process: one that finds nothing pending still learns
+    /// what its replicas must have.
+    ///
+    /// ```ignore
+    /// const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+    /// manifold.migrate(MIGRATIONS).await?;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `is_migration` if one fails, `is_unreachable` without a primary.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the migrations that have begun go on to their end, and the replicas are not waited for.
+    #[cfg(feature = "migrations")]
+    pub async fn migrate<S>(&self, migrations: S) -> Result<Vec<String>>
+    where
+        S: diesel::migration::MigrationSource<diesel::pg::Pg> + Send + 'static,
+    {
+        self.calls.migrate(migrations).await
     }
 
     /// Waits for the writes that are ending, with their invalidations, and closes the pools. Calls

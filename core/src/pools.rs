@@ -1,7 +1,7 @@
 //! Floor 1, the room that holds connections: some nodes, of which one is the primary, and what was
 //! last learned about each.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -19,10 +19,12 @@ pub mod commit;
 pub mod connect;
 pub mod dice;
 pub mod lease;
+pub mod membership;
 pub mod node;
 pub mod outcome;
 pub mod queries;
 pub mod roles;
+pub mod schema;
 pub mod shared;
 pub mod status;
 pub mod survey;
@@ -38,7 +40,6 @@ use node::{Node, Plan, Unavailable};
 use shared::Shared;
 use status::NodeStatus;
 use survey::Survey;
-use watcher::Watcher;
 
 /// All nodes of a manifold.
 #[derive(Debug)]
@@ -46,10 +47,12 @@ pub struct Pools {
     /// In the order in which they joined.
     nodes: RwLock<Arc<[Arc<Node>]>>,
     /// The number of the next one to join.
-    next_node: AtomicU64,
+    next_node: AtomicUsize,
     balance: Balance,
     turns: AtomicU64,
     reading: ReadSettings,
+    /// Between two questions of the watchers.
+    period: Duration,
     /// How long a write waits for a primary.
     find_primary: Duration,
     /// Read connections to the primary while there are replicas.
@@ -59,6 +62,7 @@ pub struct Pools {
     /// The node that was told of last as the primary.
     announced: Mutex<Option<usize>>,
     closed: AtomicBool,
+    said_unknown_tag: AtomicBool,
     shared: Arc<Shared>,
 }
 
@@ -73,34 +77,25 @@ impl Pools {
         let pool = &settings.pool;
         let pools = Self {
             nodes: RwLock::new(Arc::new([])),
-            next_node: AtomicU64::new(0),
+            next_node: AtomicUsize::new(0),
             balance: settings.balance,
             turns: AtomicU64::new(0),
             reading: settings.read.clone(),
+            // Up to a fifth sooner or later, so that many processes do not ask at once.
+            period: settings.read.poll.mul_f64(0.8 + 0.4 * dice::fraction()),
             find_primary: settings.write.find_primary,
             fallback: pool.fallback_size.unwrap_or((pool.size / 5).max(1)),
             waiting: Semaphore::new(settings.read.max_waiting),
             announced: Mutex::default(),
             closed: AtomicBool::new(false),
+            said_unknown_tag: AtomicBool::new(false),
             shared: Arc::new(Shared::new(clock, settings, trapped)),
         };
         for plan in plans {
-            pools.admit(plan)?;
+            let node = pools.prepare(plan)?;
+            pools.admit(node);
         }
         Ok(pools)
-    }
-
-    /// One more node, to which nothing is connected yet.
-    pub fn admit(&self, plan: &Plan) -> Result<Arc<Node>> {
-        // As many as that nobody adds.
-        let id =
-            usize::try_from(self.next_node.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
-        let node = Node::new(id, plan, self.fallback, Arc::clone(&self.shared))?;
-        let node = Arc::new(node);
-        self.shared.roles.join(id);
-        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        *nodes = nodes.iter().cloned().chain([Arc::clone(&node)]).collect();
-        Ok(node)
     }
 
     /// Connects to all nodes. One of them must be a primary; the others need not answer: one that does not is
@@ -195,6 +190,13 @@ impl Pools {
         tokio::time::timeout(limit, either).await.is_ok()
     }
 
+    /// A connection to the primary without any settings of ours, outside of the pools.
+    #[cfg(feature = "migrations")]
+    pub async fn open_for_migrations(&self) -> Result<diesel_async::AsyncPgConnection> {
+        let primary = self.primary().ok_or_else(nobody_writes)?;
+        primary.open_bare().await
+    }
+
     /// The `known` position; without one, where the primary is now, if it can be asked.
     pub async fn place_unless(&self, known: Option<Position>) -> Option<Position> {
         if known.is_some() {
@@ -224,14 +226,6 @@ impl Pools {
     /// How reads find their way.
     pub fn reading(&self) -> &ReadSettings {
         &self.reading
-    }
-
-    /// One watcher for each node.
-    pub fn watchers(&self) -> Vec<Watcher> {
-        // Up to a fifth sooner or later, so that many processes do not ask at once.
-        let period = self.reading.poll.mul_f64(0.8 + 0.4 * dice::fraction());
-        let watcher = |node| Watcher::new(node, self.reading.clone(), period);
-        self.nodes().iter().map(watcher).collect()
     }
 
     /// All nodes now.
@@ -276,6 +270,16 @@ impl Pools {
                 tracing::warn!(%node, ?timeline, "the primary is another node now: it takes the writes");
             }
             *announced = primary;
+        }
+    }
+
+    /// Says, once, that a read asks for nodes that there are not.
+    fn say_unknown_tag(&self, tag: &str) {
+        if !self.said_unknown_tag.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                tag,
+                "no node has this tag, so any replica answers the reads that ask for it"
+            );
         }
     }
 

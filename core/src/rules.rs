@@ -7,5 +7,6 @@ pub mod duty;
 pub mod fitness;
 pub mod lag;
 pub mod proof;
+pub mod recall;
 pub mod ring;
 pub mod route;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::manifold::Manifold;
 use crate::terms::error::Result;
+use crate::terms::floors::{Floors, Written};
 use crate::terms::memory::Memory;
 
 /// What one user wrote and saw. Reads with the session include both, whichever node answers them.
@@ -31,6 +32,8 @@ use crate::terms::memory::Memory;
 pub struct Session {
     manifold: Manifold,
     memory: Arc<Memory>,
+    /// Its writes as they were when it came from the token store.
+    recalled: Option<Written>,
 }
 
 impl fmt::Debug for Session {
@@ -44,11 +47,24 @@ impl Session {
         Self {
             manifold,
             memory: Arc::new(memory),
+            recalled: None,
         }
+    }
+
+    pub(crate) fn recalled(self, recalled: Option<Written>) -> Self {
+        Self { recalled, ..self }
     }
 
     pub(crate) fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// Saves this session in the token store, unless it still has the floors that it was `known` by.
+    pub(crate) async fn save(&self, key: &[u8], known: Option<&Floors>) -> Result<()> {
+        let calls = self.manifold.calls();
+        calls
+            .save_token(key, &self.memory, self.recalled, known)
+            .await
     }
 
     /// This session for another process: signed text for a cookie, a header or a job's payload, 140

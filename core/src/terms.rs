@@ -11,6 +11,7 @@ pub mod floors;
 pub mod history;
 pub mod invalidations;
 pub mod key;
+pub mod marker;
 pub mod memory;
 pub mod namespace;
 pub mod notes;

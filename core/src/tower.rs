@@ -9,6 +9,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Where the service knows its users, their tokens may be in Redis instead, and clients carry nothing:
+//! [`StoreLayer`]. The rest of this page is about tokens that clients carry.
+//!
 //! A client brings its token along, in a cookie or in a header; its request is answered with the session
 //! around it ([`Session::scope`](crate::Session::scope)), so handlers call their repositories and know
 //! nothing of it; and if the request has moved the session, the answer brings the new token. So the next
@@ -67,6 +70,7 @@
 
 mod carrier;
 mod service;
+mod stored;
 mod visit;
 
 use std::sync::{Arc, Mutex};
@@ -79,8 +83,10 @@ use crate::manifold::Manifold;
 use crate::terms::error::{Error, Result};
 
 pub use service::SessionService;
+pub use stored::StoreLayer;
 
 use carrier::{Carrier, Cookie};
+use service::Way;
 use visit::Desk;
 
 /// A session for each client: the [module](self) has the whole story.
@@ -186,6 +192,6 @@ impl<S> Layer<S> for SessionLayer {
             refuses: self.refuses,
             warned: Mutex::default(),
         };
-        SessionService::new(inner, Arc::new(desk))
+        SessionService::new(inner, Arc::new(Way::Carried(desk)))
     }
 }

@@ -82,7 +82,7 @@ use proc_macro::TokenStream;
 /// * `db`: the expression of the manifold. Default: the field `self.db`. A `Manifold`, `&Manifold` or
 ///   `Arc<Manifold>` will do.
 ///
-/// `#[read(attempts = 1, consistency = eventual, max_staleness = "500ms", wait = "25ms")]`
+/// `#[read(attempts = 1, consistency = eventual, max_staleness = "500ms", wait = "25ms", tag = "analytics")]`
 ///
 /// * `attempts`: how many times the body may run in all; a number from 1 to 10. Default: 3. With 1 the
 ///   arguments need not be `Clone`.
@@ -97,6 +97,9 @@ use proc_macro::TokenStream;
 /// * `wait`: how long the read waits for a replica that is behind, before it asks the primary. A duration
 ///   like `ttl`, at most 60 s; zero asks the primary at once. Default: `Settings::read.wait`, 25 ms. Not with
 ///   `strong`, nor with `eventual` that has no `max_staleness`: these have nothing to wait for.
+///
+/// * `tag`: only nodes with this `Endpoint::tag` answer. Default: only nodes without one. Not with `strong`. If
+///   no node has it, in a development environment for example, it counts for nothing, which is said once.
 ///
 /// `#[cached(ttl = "2m", name = "albums.by_id", attempts = 2, scope(tenant: TenantId = self.tenant))]`
 ///

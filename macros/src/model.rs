@@ -77,6 +77,8 @@ pub enum Plan {
         attempts: u8,
         /// `None`: nothing was said.
         freshness: Option<Freshness>,
+        /// Which nodes answer.
+        tag: Option<syn::LitStr>,
         cache: Option<Caching>,
     },
     Write {

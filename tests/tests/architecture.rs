@@ -21,6 +21,7 @@ const FLOORS: [(&str, &[&str]); 5] = [
             "macro_support",
             "docs",
             "session",
+            "token_store",
             "tower",
             "lib",
         ],

@@ -8,5 +8,7 @@ mod client;
 mod sessions;
 #[path = "tower/shops.rs"]
 mod shops;
+#[path = "tower/stored.rs"]
+mod stored;
 #[path = "tower/tokens.rs"]
 mod tokens;

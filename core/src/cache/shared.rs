@@ -35,9 +35,11 @@ use crate::terms::stored::StoredName;
 pub mod inspection;
 pub mod link;
 mod mark;
+pub mod tokens;
 
 use link::{Link, Silence};
 use mark::Marks;
+use tokens::Tokens;
 
 /// For the first answer, connecting included.
 const START: Duration = Duration::from_secs(2);
@@ -75,6 +77,7 @@ pub struct Shared {
     breaker: Mutex<Breaker>,
     fill: Script,
     invalidate: Script,
+    tokens: Tokens,
     marks: Marks,
     clock: Clock,
     settings: CacheSettings,
@@ -117,6 +120,7 @@ impl Shared {
             breaker: Mutex::new(Breaker::new()),
             fill: Script::new(FILL),
             invalidate: Script::new(INVALIDATE),
+            tokens: Tokens::new(),
             marks: Marks::new(),
             clock,
             settings,
@@ -205,31 +209,42 @@ impl Shared {
         &self,
         operation: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Option<T> {
+        self.attempt(async |connection, _| operation(connection).await)
+            .await
+            .ok()
+    }
+
+    /// The same, for who wants to know why there is no answer, and over which connection it came.
+    async fn attempt<T>(
+        &self,
+        operation: impl AsyncFnOnce(MultiplexedConnection, u64) -> RedisResult<T>,
+    ) -> Result<T, Silence> {
         let limits = Limits {
             failures: self.settings.breaker_failures,
             open: self.settings.breaker_open,
         };
         if !self.breaker().admits(self.clock.now(), limits) {
-            return None;
+            return Err(Silence::new(
+                "it did not answer, and is left alone for a while",
+            ));
         }
         let limit = self.settings.operation_timeout;
-        match tokio::time::timeout(limit, self.link.run(operation)).await {
-            Ok(Ok(answer)) => {
+        let late = |_| Err(Silence::new(format!("no answer within {limit:?}")));
+        let running = tokio::time::timeout(limit, self.link.run_on(operation));
+        let answer = running.await.unwrap_or_else(late);
+        match &answer {
+            Ok(_) => {
                 if self.breaker().answered() {
                     tracing::info!("Redis answers again");
                 }
-                Some(answer)
             }
-            failure => {
+            Err(error) => {
                 if self.breaker().failed(self.clock.now(), limits) {
-                    match failure {
-                        Ok(Err(error)) => tracing::warn!(%error, "Redis left alone"),
-                        _ => tracing::warn!(?limit, "Redis left alone: it does not answer in time"),
-                    }
+                    tracing::warn!(%error, "Redis left alone");
                 }
-                None
             }
         }
+        answer
     }
 
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {

@@ -3,7 +3,6 @@
 //! loses an invalidation, and shutdown waits.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use tokio::runtime::Handle;
@@ -21,10 +20,6 @@ use crate::terms::floors::Written;
 use crate::terms::invalidations::Invalidations;
 use crate::terms::key::Key;
 use crate::terms::position::Position;
-
-/// Between two tries to deliver an invalidation to Redis, doubled up to the second value.
-const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a write did not end well.
 #[derive(Debug)]
@@ -86,7 +81,14 @@ impl Calls {
             let why = "another node took over its writes before the COMMIT; nothing was changed";
             return Err(Ended::Failed(Error::unreachable(node, why, None)));
         }
-        match lease.commit().await {
+        let node = Arc::clone(lease.node());
+        let committed = node.unless_left_out(lease.commit()).await;
+        // It may have committed before it went silent.
+        let silent = || NotCommitted::Unknown {
+            xid: None,
+            source: QueryError::BrokenTransactionManager,
+        };
+        match committed.unwrap_or_else(|| Err(silent())) {
             Ok(committed) => {
                 lease.give_back();
                 self.note_committed(&author, &committed).await;
@@ -182,36 +184,10 @@ impl Calls {
         });
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it waits for Redis, which no clock of ours steps"
-    )]
     async fn redeliver(&self, keys: &[Key]) {
-        let trying = async {
-            let mut pause = PAUSE;
-            loop {
-                tokio::time::sleep(pause).await;
-                if self.cache.invalidate_far(keys).await {
-                    return;
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        };
-        let closed = self.closed.notified();
-        tokio::pin!(closed);
-        // Registers before the flag is read: a shutdown in between is not missed.
-        closed.as_mut().enable();
-        let trying = tokio::time::timeout(self.settings.redelivery, trying);
-        let delivered = if self.is_closing() {
-            self.cache.invalidate_far(keys).await
-        } else {
-            tokio::select! {
-                delivered = trying => delivered.is_ok(),
-                // The last try, for there will be no other.
-                () = closed => self.cache.invalidate_far(keys).await,
-            }
-        };
-        if !delivered {
+        let within = self.settings.redelivery;
+        let attempt = || self.cache.invalidate_far(keys);
+        if !self.try_again(within, attempt).await {
             undelivered(keys.len());
         }
     }

@@ -11,7 +11,8 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
-use crate::pools::tour::{Known, Stop, Tour};
+use crate::pools::node::Node;
+use crate::pools::tour::{Known, Need, Stop, Tour};
 use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
@@ -86,7 +87,10 @@ impl Calls {
         {
             return nowhere(error);
         }
-        let need = self.need(policy, memory.as_deref(), wanted);
+        let need = Need {
+            tag: call.tag,
+            ..self.need(policy, memory.as_deref(), wanted)
+        };
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
@@ -137,20 +141,32 @@ impl Calls {
                     return nowhere(error);
                 }
             }
-            let sighting = run.sighting.as_deref();
-            let route = self.route(call.name, &tour, &lease, sighting, run.at, attempts);
-            let bounds = Bounds {
-                stamp: route.stamp,
-                reach: run.reach,
-                primary: of_primary,
-            };
-            let source = route.source.clone();
-            telemetry::answered(route);
-            return Loaded {
-                output: run.output,
-                origin: Some(Origin { source, bounds }),
-                whole: run.whole,
-            };
+            return self.loaded(call.name, &tour, &lease, run, attempts);
+        }
+    }
+
+    /// Tells who answered.
+    fn loaded<T>(
+        &self,
+        name: Name,
+        tour: &Tour<'_>,
+        lease: &Lease,
+        run: Run<T>,
+        attempts: u8,
+    ) -> Loaded<T> {
+        let sighting = run.sighting.as_deref();
+        let route = self.route(name, tour, lease, sighting, run.at, attempts);
+        let bounds = Bounds {
+            stamp: route.stamp,
+            reach: run.reach,
+            primary: lease.is_of_primary(),
+        };
+        let source = route.source.clone();
+        telemetry::answered(route);
+        Loaded {
+            output: run.output,
+            origin: Some(Origin { source, bounds }),
+            whole: run.whole,
         }
     }
 
@@ -165,7 +181,12 @@ impl Calls {
     ) -> Run<B::Output> {
         let ticks = &self.pools.survey().ticks;
         let (began, at) = (ticks.next(), self.pools.now());
-        let (sighting, output) = run(tour, lease, known, body).await;
+        let node = Arc::clone(lease.node());
+        let ran = node.unless_left_out(run(tour, lease, known, body)).await;
+        let (sighting, output) = ran.unwrap_or_else(|| {
+            lease.notes().lose_connection();
+            (None, Outcome::failed(stopped_answering(&node)))
+        });
         let ended = ticks.next();
         let behind = lease.notes().is_behind();
         let reach = if wanted.reach && !behind && output.answer().is_some() {
@@ -339,6 +360,11 @@ pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Kn
     }
     lease.give_back();
     None
+}
+
+/// The node did not refuse anything; it just went silent.
+pub fn stopped_answering(node: &Node) -> Error {
+    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
 }
 
 fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {

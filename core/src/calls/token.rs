@@ -1,5 +1,7 @@
 //! A session's way out of the process, and into another one.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -13,6 +15,8 @@ use crate::terms::position::Position;
 use crate::terms::sighting::Kept;
 use crate::terms::token::key::TokenKeys;
 
+pub mod store;
+
 /// What tokens are made with.
 #[derive(Debug)]
 pub struct Tokens {
@@ -20,6 +24,8 @@ pub struct Tokens {
     pub keys: Option<TokenKeys>,
     /// The cluster's system identifier.
     pub system: i64,
+    /// For how long the token store keeps them.
+    pub ttl: Duration,
 }
 
 impl Tokens {
@@ -39,6 +45,12 @@ impl Calls {
     pub async fn seal(&self, memory: &Memory) -> Result<String> {
         self.tokens.keys()?;
         self.judge(Some(memory))?;
+        self.settle(memory).await?;
+        self.seal_known(memory)
+    }
+
+    /// Bounds what a session has been shown by positions.
+    async fn settle(&self, memory: &Memory) -> Result<()> {
         for kept in memory.remembered().kept {
             let reach = tokio::time::timeout(self.pools.reading().deadline, self.reach(&kept));
             let Ok(reach) = reach.await else {
@@ -46,7 +58,7 @@ impl Calls {
             };
             memory.resolved(&kept, reach);
         }
-        self.seal_known(memory)
+        Ok(())
     }
 
     /// The same without what no position bounds yet.

@@ -10,6 +10,7 @@ use crate::calls::Calls;
 use crate::calls::body::WriteBody;
 use crate::calls::caller::Caller;
 use crate::calls::ending::Ended;
+use crate::calls::read::stopped_answering;
 use crate::calls::telemetry;
 use crate::calls::written::Author;
 use crate::pools::lease::{Lease, Left};
@@ -119,15 +120,22 @@ impl Calls {
         invalidations: &mut Invalidations,
         body: B,
     ) -> B::Output {
-        let notes = lease.notes();
+        let (notes, node) = (lease.notes(), Arc::clone(lease.node()));
         let mut conn = WriteConn::new(lease.wire(), invalidations);
-        self.mark_running(notes.around(body.run(&mut conn))).await
+        let running = self.mark_running(notes.around(body.run(&mut conn)));
+        let ran = node.unless_left_out(running).await;
+        ran.unwrap_or_else(|| {
+            notes.lose_connection();
+            Outcome::failed(stopped_answering(&node))
+        })
     }
 
     /// A connection to the primary with the transaction open.
     async fn begin(&self, call: &WriteCall) -> Result<Lease> {
         let mut lease = self.pools.write().await?;
-        let Err(error) = lease.begin(call.begin()).await else {
+        let node = Arc::clone(lease.node());
+        let begun = node.unless_left_out(lease.begin(call.begin())).await;
+        let Err(error) = begun.ok_or_else(|| stopped_answering(&node))? else {
             return Ok(lease);
         };
         if lease.settle().await != Left::Broken {
@@ -136,7 +144,9 @@ impl Calls {
         // The pool lent a connection whose end it had not heard of yet. Nothing was done on it, so a
         // fresh one may begin.
         let mut lease = self.pools.write().await?;
-        lease.begin(call.begin()).await?;
+        let node = Arc::clone(lease.node());
+        let begun = node.unless_left_out(lease.begin(call.begin())).await;
+        begun.ok_or_else(|| stopped_answering(&node))??;
         Ok(lease)
     }
 }

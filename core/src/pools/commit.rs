@@ -161,11 +161,15 @@ impl Lease {
         self.node().shared.survey.trapped
     }
 
-    /// Where the primary is now, for statements that each commit by themselves.
+    /// Where the primary is now, for statements that each commit by themselves. `None`: it cannot tell, or does not
+    /// answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, the connection is closed.
     pub async fn position(&mut self) -> Option<Position> {
         let asked = self.node().shared.survey.ticks.next();
-        let trapped = self.trapped();
-        let found = whereabouts(self.raw(), trapped).await.ok()?;
+        let found = self.whereabouts().await?;
         self.position_of(asked, found)
     }
 }

@@ -13,6 +13,7 @@ use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use crate::pools::dice;
+use crate::pools::node::Plan;
 use crate::pools::queries::{self, Whereabouts};
 use crate::pools::shared::Shared;
 use crate::pools::track::Track;
@@ -34,8 +35,6 @@ use encryption::Connector as TlsConnector;
 use failure::{Class, ConnectError};
 use identity::Identity;
 use server::Server;
-
-diesel::define_sql_function! { fn current_database() -> Text; }
 
 /// Opens a connection of your own to a PostgreSQL URL, as the manifold opens its own: for migrations,
 /// and for a look at one server.
@@ -128,6 +127,8 @@ pub struct Connector {
     session: Session,
     /// `statement_timeout` of its sessions.
     timeout: Duration,
+    /// Whether the server is asked where it is.
+    is_placed: bool,
     shared: Arc<Shared>,
     track: Arc<Track>,
 }
@@ -143,17 +144,18 @@ impl Connector {
     /// A connector whose connections must reach the database of the manifold, once that is known.
     pub fn new(
         node: usize,
-        server: Server,
+        plan: &Plan,
         session: Session,
-        timeout: Duration,
         shared: Arc<Shared>,
         track: Arc<Track>,
     ) -> Self {
+        let timeout = plan.timeout.unwrap_or(shared.settings.statement_timeout);
         Self {
             node,
-            server,
+            server: plan.server.clone(),
             session,
             timeout,
+            is_placed: plan.pin.is_none(),
             shared,
             track,
         }
@@ -165,6 +167,13 @@ impl Connector {
         within(limit, self.server.address(), self.connect_unbounded()).await
     }
 
+    /// Opens a connection within the connect timeout, and sends nothing of ours.
+    #[cfg(feature = "migrations")]
+    pub async fn open_bare(&self) -> Result<AsyncPgConnection, ConnectError> {
+        let limit = self.shared.settings.connect_timeout;
+        within(limit, self.server.address(), self.server.open()).await
+    }
+
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
         let mut conn = self.server.open().await?;
         let asked = self.shared.asked();
@@ -173,9 +182,12 @@ impl Connector {
             .await
             .map_err(|error| ConnectError::setup(self.server.address(), error))?;
         self.check(&identity)?;
-        let followed = self.track.followed(&line.door);
-        self.shared.heard(self.node, &line, asked, found, followed);
-        if self.session == Session::Write && found.standby {
+        if let Some(found) = found {
+            let followed = self.track.followed(&line.door);
+            self.shared.heard(self.node, &line, asked, found, followed);
+        }
+        let is_standby = found.is_none_or(|found| found.standby);
+        if self.session == Session::Write && is_standby {
             let why = format!("{} is a standby, in recovery", self.server.address());
             return Err(ConnectError::new(Class::Standby, why, None));
         }
@@ -190,7 +202,7 @@ impl Connector {
         &self,
         conn: &mut AsyncPgConnection,
         opened: Tick,
-    ) -> QueryResult<(Identity, Line, Whereabouts)> {
+    ) -> QueryResult<(Identity, Line, Option<Whereabouts>)> {
         type Row = (Option<i64>, String, String, (String, Option<String>), i64);
         let read_only = self.session == Session::Read;
         let timeout = self.timeout.as_millis();
@@ -199,7 +211,11 @@ impl Connector {
         ))
         .await?;
         // Both are kept prepared from now on, so that they go out ahead of what they must precede.
-        let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
+        let found = if self.is_placed {
+            Some(queries::whereabouts(conn, self.shared.survey.trapped).await?)
+        } else {
+            None
+        };
         if self.session == Session::Write {
             queries::prepare_commit(conn).await?;
         }
@@ -212,7 +228,7 @@ impl Connector {
         let segment = sql::<BigInt>("pg_size_bytes(current_setting('wal_segment_size'))");
         let (system, database, schemas, (started, recovered), segment): Row = diesel::select((
             system,
-            current_database(),
+            queries::current_database(),
             schemas,
             (started, recovered),
             segment,
@@ -236,8 +252,13 @@ impl Connector {
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
+        // A logical replica is a cluster of its own.
+        let is_it = |expected: &Identity| {
+            (expected.system == found.system || !self.is_placed)
+                && (&expected.database, &expected.schemas) == (&found.database, &found.schemas)
+        };
         match self.shared.expected() {
-            Some(expected) if expected != found => Err(ConnectError::new(
+            Some(expected) if !is_it(expected) => Err(ConnectError::new(
                 Class::Foreign,
                 format!(
                     "{} is another database: system identifier {}, database `{}`, schemas `{}`, where the primary has {}, `{}` and `{}`",

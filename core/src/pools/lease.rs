@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use deadpool::managed::Object;
 use diesel::QueryResult;
+use diesel::result::Error;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
@@ -18,6 +19,7 @@ use diesel_async::{
 
 use crate::pools::connect::{Line, Link};
 use crate::pools::node::{Loan, Node};
+use crate::pools::queries::{Whereabouts, whereabouts};
 use crate::terms::notes::Notes;
 use crate::terms::position::Position;
 use crate::terms::route::Role;
@@ -139,12 +141,29 @@ impl Lease {
     ///
     /// Dropped half way, the connection is closed.
     pub async fn ask(&mut self) -> Option<Arc<Sighting>> {
-        let limit = self.node.shared.settings.connect_timeout;
         let question = self.ask_beside();
+        self.within_limit(question).await.flatten()
+    }
+
+    /// What a question of ours comes to. `None`: it was not answered in time, and the connection is of no use
+    /// any more.
+    async fn within_limit<T>(&mut self, question: impl Future<Output = T>) -> Option<T> {
+        let limit = self.node.shared.settings.connect_timeout;
         self.asking = true;
         let answer = tokio::time::timeout(limit, question).await;
         self.asking = answer.is_err();
-        answer.ok().flatten()
+        answer.ok()
+    }
+
+    /// Where the server says it is. `None`: it cannot tell, or does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, the connection is closed.
+    pub async fn whereabouts(&mut self) -> Option<Whereabouts> {
+        let (wire, trapped) = (self.wire().beside(), self.node.shared.survey.trapped);
+        let question = async move { whereabouts(&mut &*wire, trapped).await };
+        self.within_limit(question).await?.ok()
     }
 
     /// A position behind which the body's answer shows nothing, if its queries have come to their end.
@@ -167,7 +186,7 @@ impl Lease {
         let limit = self.node.shared.settings.connect_timeout;
         tokio::time::timeout(limit, self.raw().batch_execute(""))
             .await
-            .unwrap_or_else(|_| Err(diesel::result::Error::BrokenTransactionManager))
+            .unwrap_or_else(|_| Err(Error::BrokenTransactionManager))
     }
 
     /// Whether the connection is known to be dead.
@@ -182,7 +201,13 @@ impl Lease {
 
     /// Rolls the transaction of a write back.
     pub async fn roll_back(&mut self) -> QueryResult<()> {
-        AnsiTransactionManager::rollback_transaction(self.raw()).await
+        let node = Arc::clone(&self.node);
+        let rolled_back = AnsiTransactionManager::rollback_transaction(self.raw());
+        let ended = node.unless_left_out(rolled_back).await;
+        ended.unwrap_or_else(|| {
+            self.asking = true;
+            Err(Error::BrokenTransactionManager)
+        })
     }
 
     /// What is known of the connection.

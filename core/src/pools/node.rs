@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::pools::connect::failure::{Class, ConnectError};
 use crate::pools::connect::identity::Identity;
 use crate::pools::connect::server::Server;
@@ -14,6 +16,7 @@ use crate::pools::queries;
 use crate::pools::shared::Shared;
 use crate::pools::track::Track;
 use crate::rules::balance::Load;
+use crate::rules::duty::Duty;
 use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::rules::lag;
 use crate::terms::error::{Error, Result};
@@ -46,6 +49,8 @@ pub struct Plan {
     pub tag: Option<Arc<str>>,
     /// `statement_timeout` of its sessions.
     pub timeout: Option<Duration>,
+    /// It cannot tell its position, and is assumed to show everything older than this.
+    pub pin: Option<Duration>,
 }
 
 /// One server.
@@ -56,6 +61,8 @@ pub struct Node {
     pub address: String,
     /// The only reads that it answers.
     pub tag: Option<Arc<str>>,
+    /// It cannot tell its position, and is assumed to show everything older than this.
+    pub pin: Option<Duration>,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -70,6 +77,8 @@ pub struct Node {
     /// Whether it lags too far.
     lagging: AtomicBool,
     in_use: AtomicU32,
+    /// Wakes whoever waits until no lease is out.
+    unused: Notify,
     /// Moving average in seconds, as the bits of an f64.
     latency: AtomicU64,
 }
@@ -91,6 +100,7 @@ impl Node {
             name: Arc::clone(&plan.name),
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
+            pin: plan.pin,
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,
@@ -100,6 +110,7 @@ impl Node {
             fitness: Mutex::new(Fitness::Sound),
             lagging: AtomicBool::new(false),
             in_use: AtomicU32::new(0),
+            unused: Notify::new(),
             latency: AtomicU64::new(0),
         })
     }
@@ -140,11 +151,42 @@ impl Node {
         }
     }
 
+    /// A connection without any settings of ours, outside of the pools.
+    #[cfg(feature = "migrations")]
+    pub async fn open_bare(&self) -> Result<AsyncPgConnection> {
+        let opened = self.writers.manager().open_bare().await;
+        opened.map_err(|error| error.into_error(&self.name))
+    }
+
+    /// Where it was last seen; of one that cannot tell, where it is assumed to be.
+    pub fn sighting(&self) -> Option<Arc<Sighting>> {
+        let Some(pin) = self.pin else {
+            return self.track.sighting();
+        };
+        let at = self.shared.clock.now().earlier(pin);
+        let position = self.shared.survey.reached_by(at)?;
+        Some(Arc::new(Sighting::assumed(at, position)))
+    }
+
+    /// What it is for.
+    pub fn duty(&self) -> Duty {
+        match self.pin {
+            // A logical replica says of itself that it is a primary.
+            Some(_) => Duty::Replica,
+            None => self.shared.roles.now().duty(self.id),
+        }
+    }
+
     /// Asks a connection of this node where it is. `None`: it cannot tell.
     pub async fn ask<C>(&self, conn: &mut C, line: &Line) -> QueryResult<Option<Arc<Sighting>>>
     where
         C: AsyncConnectionCore<Backend = Pg>,
     {
+        if self.pin.is_some() {
+            // That it answers is all that can be learned.
+            queries::answers(conn).await?;
+            return Ok(None);
+        }
         let era = self.track.era();
         let asked = self.shared.asked();
         let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
@@ -278,6 +320,27 @@ impl Node {
         !self.fitness().may_answer()
     }
 
+    /// What `future` comes to, which waits for this node. `None`: the node was left out before. One that froze tells
+    /// nobody that it will not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `future`, which is dropped in the second case.
+    pub async fn unless_left_out<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let left_out = async {
+            let mut changes = self.shared.roles.changes();
+            while !self.is_left_out() {
+                // The sender lives as long as the pools.
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = left_out => None,
+        }
+    }
+
     /// Whether no read is sent to it because it lags too far.
     pub fn is_lagging(&self) -> bool {
         self.lagging.load(Ordering::Relaxed)
@@ -295,12 +358,14 @@ impl Node {
 
     /// A connection was lent.
     pub fn lent(&self) {
-        self.in_use.fetch_add(1, Ordering::Relaxed);
+        self.in_use.fetch_add(1, Ordering::SeqCst);
     }
 
     /// A connection came back after `held`.
     pub fn returned(&self, held: Duration) {
-        self.in_use.fetch_sub(1, Ordering::Relaxed);
+        if self.in_use.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.unused.notify_waiters();
+        }
         // One part in eight is new: about the last ten answers count. A lost update between two
         // threads costs one sample.
         let old = f64::from_bits(self.latency.load(Ordering::Relaxed));
@@ -311,6 +376,20 @@ impl Node {
             old + (new - old) / 8.0
         };
         self.latency.store(next.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Waits until no lease is out.
+    pub async fn until_unused(&self) {
+        loop {
+            let unused = self.unused.notified();
+            tokio::pin!(unused);
+            // Registers before the number is read: the last one that comes back in between is not missed.
+            unused.as_mut().enable();
+            if self.in_use.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            unused.await;
+        }
     }
 
     /// Its pools.
@@ -344,14 +423,7 @@ fn pool(
             "set `pool.size` and `pool.fallback_size` to at least 1",
         ));
     }
-    let connector = Connector::new(
-        node,
-        plan.server.clone(),
-        session,
-        plan.timeout.unwrap_or(settings.statement_timeout),
-        Arc::clone(shared),
-        Arc::clone(track),
-    );
+    let connector = Connector::new(node, plan, session, Arc::clone(shared), Arc::clone(track));
     Pool::builder(connector)
         .max_size(size)
         .wait_timeout(Some(settings.wait))

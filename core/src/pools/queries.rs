@@ -20,6 +20,10 @@ mod trapped;
 use crate::terms::trap::Trapped;
 
 diesel::define_sql_function! {
+    /// The name of the database.
+    fn current_database() -> Text;
+}
+diesel::define_sql_function! {
     /// The id of the running transaction, if it has changed anything yet.
     fn pg_current_xact_id_if_assigned() -> Nullable<Xid8>;
 }
@@ -136,6 +140,15 @@ pub struct Whereabouts {
     pub timeline: Option<u32>,
     /// How far a primary had replayed when it was promoted.
     pub promoted_at: Option<u64>,
+}
+
+/// Whether the server answers at all.
+pub async fn answers<C>(conn: &mut C) -> QueryResult<()>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    let query = diesel::select(current_database());
+    query.get_result::<String>(conn).await.map(drop)
 }
 
 /// Role and position, in one question that a primary and a standby both answer.

@@ -8,6 +8,7 @@ use crate::pools::connect::Line;
 use crate::pools::connect::identity::Identity;
 use crate::pools::queries::Whereabouts;
 use crate::pools::roles::Roles;
+use crate::pools::schema::Gate;
 use crate::pools::survey::{Asked, Survey};
 use crate::rules::duty::Said;
 use crate::rules::lag;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub survey: Survey,
     /// Who is what.
     pub roles: Roles,
+    /// What a replica must include to be used at all.
+    pub schema: Gate,
     /// Wakes the upkeep when a node should be probed at once, or roles have moved.
     pub wake: Notify,
     /// Bounds the cancel requests under way.
@@ -54,6 +57,7 @@ impl Shared {
             },
             survey: Survey::new(&settings.read, trapped),
             roles: Roles::new(),
+            schema: Gate::default(),
             wake: Notify::new(),
             cancels: Arc::new(Semaphore::new(CANCELS)),
             expected: OnceLock::new(),

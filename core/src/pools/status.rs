@@ -27,8 +27,8 @@ pub struct NodeStatus {
     pub position: Option<Position>,
     /// How old its answers are at most. `None`: nobody knows.
     pub age: Option<Duration>,
-    /// Whether calls may ask it; false while it is left out because it fails or lags, or follows a
-    /// timeline that came to its end.
+    /// Whether calls may ask it; false while it is left out because it fails or lags, follows a
+    /// timeline that came to its end, or has not replayed a migration.
     pub available: bool,
     /// Its pool for reads.
     pub reading: PoolStatus,
@@ -62,9 +62,9 @@ impl Node {
                 waiting: status.waiting,
             }
         };
-        let sighting = self.track.sighting();
+        let sighting = self.sighting();
         let roles = self.shared.roles.now();
-        let duty = roles.duty(self.id);
+        let duty = self.duty();
         let position = sighting.as_ref().map(|sighting| sighting.position);
         let age = position.and_then(|position| {
             let now = self.shared.clock.now();
@@ -84,6 +84,7 @@ impl Node {
             age,
             available: !self.is_left_out()
                 && !self.is_lagging()
+                && (duty == Duty::Primary || self.shared.schema.admits(self, &self.shared.survey))
                 && matches!(duty, Duty::Primary | Duty::Replica),
             reading: pool(self.pool(Session::Read)),
             writing: (duty == Duty::Primary).then(|| pool(self.pool(Session::Write))),

@@ -128,9 +128,14 @@ impl Survey {
     pub fn required(&self, since: Moment) -> Option<Position> {
         #[cfg(feature = "traps")]
         if self.trapped.is(Trap::RingWrongSide) {
-            return lock(&self.ring).required_wrongly(since);
+            return lock(&self.ring).reached_by(since);
         }
         lock(&self.ring).required(since)
+    }
+
+    /// Where the primary was by `then`.
+    pub fn reached_by(&self, then: Moment) -> Option<Position> {
+        lock(&self.ring).reached_by(then)
     }
 
     /// How old an answer with this stamp is at most.

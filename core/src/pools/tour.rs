@@ -33,6 +33,8 @@ pub struct Need {
     pub floors: Vec<Position>,
     /// Everything that these nodes have shown its session, and where it was last.
     pub remembered: Remembered,
+    /// The only nodes that may answer; `None`: those without a tag.
+    pub tag: Option<&'static str>,
     /// Whether the answer's stamp must be known.
     pub stamped: bool,
     /// How long it waits for a replica.
@@ -248,7 +250,7 @@ impl Tour<'_> {
     /// Whether the node cannot answer this read.
     fn is_gone(&self, node: usize) -> bool {
         let is_out = |node: &Arc<Node>| {
-            let duty = self.pools.shared.roles.now().duty(node.id);
+            let duty = node.duty();
             node.is_left_out()
                 || (duty == Duty::Replica && node.is_lagging())
                 || !matches!(duty, Duty::Replica | Duty::Primary)
@@ -280,7 +282,7 @@ impl Tour<'_> {
     fn candidates(&self) -> Vec<Candidate> {
         let fit: Vec<_> = self.fit().filter(|node| !node.is_lagging()).collect();
         if fit.is_empty() && self.pools.reading.all_out == AllOut::Stalest {
-            let reached = |node: &&Arc<Node>| node.track.sighting().map(|seen| seen.position.lsn());
+            let reached = |node: &&Arc<Node>| node.sighting().map(|seen| seen.position.lsn());
             let furthest = self.fit().max_by_key(reached);
             return furthest
                 .and_then(|node| self.candidate(node))
@@ -294,19 +296,39 @@ impl Tour<'_> {
 
     /// The replicas that have not failed this read, however far they lag.
     fn fit(&self) -> impl Iterator<Item = &Arc<Node>> {
-        let roles = self.pools.shared.roles.now();
+        let tag = self.need.tag.filter(|tag| self.is_known(tag));
         self.nodes.iter().filter(move |node| {
-            roles.duty(node.id) == Duty::Replica
+            node.duty() == Duty::Replica
+                && node.tag.as_deref() == tag
+                && self
+                    .pools
+                    .shared
+                    .schema
+                    .admits(node, &self.pools.shared.survey)
                 && !node.is_left_out()
                 && !self.failed.contains(&node.id)
         })
     }
 
+    /// Whether any node has this tag. Where none does, it counts for nothing.
+    fn is_known(&self, tag: &'static str) -> bool {
+        let is_known = (self.nodes.iter()).any(|node| node.tag.as_deref() == Some(tag));
+        if !is_known {
+            self.pools.say_unknown_tag(tag);
+        }
+        is_known
+    }
+
     fn candidate(&self, node: &Arc<Node>) -> Option<Candidate> {
+        let knowledge = self.knowledge(node);
+        // One that cannot tell its position is not worth asking.
+        if node.pin.is_some() && knowledge != Knowledge::Enough {
+            return None;
+        }
         Some(Candidate {
             node: node.id,
             load: node.load()?,
-            knowledge: self.knowledge(node),
+            knowledge,
             preferred: self.need.remembered.home == Some(node.id),
         })
     }
@@ -315,7 +337,7 @@ impl Tour<'_> {
         if self.need.floors.is_empty() {
             return Knowledge::Enough;
         }
-        match node.track.sighting() {
+        match node.sighting() {
             Some(sighting) if self.is_met_by(&sighting) => Knowledge::Enough,
             Some(sighting) if self.pools.shared.survey.was_close(&sighting) => Knowledge::Likely,
             Some(sighting) => Knowledge::Behind {
@@ -342,7 +364,13 @@ impl Tour<'_> {
 
     /// What is known of the lease's node, through its connection.
     fn stop(&self, lease: Lease) -> Stop {
-        let sighting = lease.node().track.sighting();
+        let sighting = lease.node().sighting();
+        if lease.node().pin.is_some() {
+            return Stop {
+                lease,
+                known: Known::Enough(sighting),
+            };
+        }
         let trusting = self.is_trapped(Trap::TrustAcrossCrash);
         let vouched = sighting.filter(|one| trusting || proof::vouches(one, &lease.line().door));
         let role = lease.role();

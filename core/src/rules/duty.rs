@@ -62,25 +62,25 @@ pub fn duty(said: Option<Said>, is_primary: bool, latest: Option<u32>) -> Duty {
 mod tests {
     use super::*;
 
-    const fn writes(timeline: u32) -> Option<Said> {
-        Some(Said {
+    const fn writes(timeline: u32) -> Said {
+        Said {
             standby: false,
             timeline: Some(timeline),
-        })
+        }
     }
 
-    const fn follows(timeline: Option<u32>) -> Option<Said> {
-        Some(Said {
+    const fn follows(timeline: Option<u32>) -> Said {
+        Said {
             standby: true,
             timeline,
-        })
+        }
     }
 
     #[test]
     fn of_two_primaries_the_higher_timeline_wins() {
-        let (old, new) = ((0, writes(1)), (1, writes(2)));
-        let standby = (2, follows(Some(1)));
-        let ahead = (2, follows(Some(2)));
+        let (old, new) = ((0, Some(writes(1))), (1, Some(writes(2))));
+        let standby = (2, Some(follows(Some(1))));
+        let ahead = (2, Some(follows(Some(2))));
         let table: [(&[_], _, _, _); 9] = [
             (&[old, standby], None, Some(1), Some(0)),
             (&[old, new], Some(0), Some(2), Some(1)),
@@ -90,10 +90,25 @@ mod tests {
             // Somebody follows a newer primary, whom nobody here knows.
             (&[old, ahead], Some(0), Some(2), None),
             (&[(0, None), standby], Some(0), Some(1), None),
-            (&[(0, follows(Some(2))), new], Some(0), Some(2), Some(1)),
+            (
+                &[(0, Some(follows(Some(2)))), new],
+                Some(0),
+                Some(2),
+                Some(1),
+            ),
             // Promoted twice.
-            (&[(1, writes(2)), (2, writes(2))], Some(2), Some(2), Some(2)),
-            (&[(1, writes(2)), (2, writes(2))], None, Some(2), Some(1)),
+            (
+                &[(1, Some(writes(2))), (2, Some(writes(2)))],
+                Some(2),
+                Some(2),
+                Some(2),
+            ),
+            (
+                &[(1, Some(writes(2))), (2, Some(writes(2)))],
+                None,
+                Some(2),
+                Some(1),
+            ),
         ];
         for (said, incumbent, latest, wins) in table {
             assert_eq!(primary(said, incumbent, latest), wins, "{said:?}");
@@ -103,12 +118,12 @@ mod tests {
     #[test]
     fn nothing_is_read_on_a_timeline_that_came_to_its_end() {
         let table = [
-            (writes(2), true, Some(2), Duty::Primary),
-            (writes(1), false, Some(2), Duty::Outside),
-            (follows(Some(2)), false, Some(2), Duty::Replica),
-            (follows(Some(1)), false, Some(2), Duty::Outside),
-            (follows(None), false, Some(2), Duty::Outside),
-            (follows(None), false, None, Duty::Replica),
+            (Some(writes(2)), true, Some(2), Duty::Primary),
+            (Some(writes(1)), false, Some(2), Duty::Outside),
+            (Some(follows(Some(2))), false, Some(2), Duty::Replica),
+            (Some(follows(Some(1))), false, Some(2), Duty::Outside),
+            (Some(follows(None)), false, Some(2), Duty::Outside),
+            (Some(follows(None)), false, None, Duty::Replica),
             (None, false, Some(2), Duty::Unknown),
         ];
         for (said, is_primary, latest, is) in table {

@@ -65,11 +65,11 @@ impl Ring {
         self.samples.get(at).map(|(_, position)| *position)
     }
 
-    /// The last sample asked for at or before it: what a trap takes for the one that counts.
-    #[cfg(feature = "traps")]
-    pub fn required_wrongly(&self, since: Moment) -> Option<Position> {
+    /// Where the primary was by `then`: the last sample asked for at or before it. What was acknowledged up to
+    /// then, and is not before it, came after the question. `None`: nobody knows.
+    pub fn reached_by(&self, then: Moment) -> Option<Position> {
         let before = self.samples.iter().rev();
-        let mut before = before.skip_while(|(asked, _)| *asked > since);
+        let mut before = before.skip_while(|(asked, _)| *asked > then);
         before.next().map(|(_, position)| *position)
     }
 

@@ -37,6 +37,8 @@ pub struct ReadCall {
     pub attempts: u8,
     /// How fresh its answer must be.
     pub policy: Policy,
+    /// The only nodes that answer; `None`: those without a tag.
+    pub tag: Option<&'static str>,
 }
 
 impl ReadCall {
@@ -46,7 +48,15 @@ impl ReadCall {
             name,
             attempts: 3,
             policy: Policy::new(),
+            tag: None,
         }
+    }
+
+    /// Only nodes with this tag answer.
+    #[must_use]
+    pub const fn tag(mut self, tag: &'static str) -> Self {
+        self.tag = Some(tag);
+        self
     }
 
     /// The body runs at most this often.

@@ -29,6 +29,7 @@ pub struct Endpoint {
     pub(crate) name: Option<String>,
     pub(crate) tag: Option<String>,
     pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) pin_after_write: Option<Duration>,
 }
 
 /// What stands between us and a server.
@@ -59,6 +60,7 @@ impl Endpoint {
             name: None,
             tag: None,
             statement_timeout: None,
+            pin_after_write: None,
         }
     }
 
@@ -96,6 +98,18 @@ impl Endpoint {
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tag = Some(tag.into());
+        self
+    }
+
+    /// It cannot tell where it is in the primary's log, as a logical replica or a reader of Aurora; it is *assumed*
+    /// to show everything that is older than this, and so a session reads on the primary for as long after a
+    /// write. Default: it tells its position.
+    ///
+    /// **This is weaker than everything else here**: if the node lags for longer, its answers are older than was
+    /// promised, and nobody notices. So choose it longer than it ever lags. It never takes writes.
+    #[must_use]
+    pub fn pin_after_write(mut self, pin: Duration) -> Self {
+        self.pin_after_write = Some(pin);
         self
     }
 

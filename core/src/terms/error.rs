@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind};
-
 use crate::terms::call::Name;
 use crate::terms::token::Flaw;
+
+mod passage;
+mod text;
 
 /// `Result` with this library's [`Error`], unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,6 +76,10 @@ enum Kind {
     },
     Token {
         flaw: Flaw,
+    },
+    #[cfg(feature = "migrations")]
+    Migration {
+        source: Source,
     },
     ShutDown,
 }
@@ -162,6 +167,11 @@ impl Error {
         Self::new(Kind::Token { flaw })
     }
 
+    #[cfg(feature = "migrations")]
+    pub(crate) fn migration(source: Source) -> Self {
+        Self::new(Kind::Migration { source })
+    }
+
     pub(crate) fn shut_down() -> Self {
         Self::new(Kind::ShutDown)
     }
@@ -247,6 +257,12 @@ impl Error {
         matches!(*self.0, Kind::Token { .. })
     }
 
+    /// A migration failed, or could not be read. Those before it are done.
+    #[cfg(feature = "migrations")]
+    pub fn is_migration(&self) -> bool {
+        matches!(*self.0, Kind::Migration { .. })
+    }
+
     /// The manifold was shut down before the call.
     pub fn is_shut_down(&self) -> bool {
         matches!(*self.0, Kind::ShutDown)
@@ -262,81 +278,6 @@ impl Error {
                 | Kind::TooManyInvalidations { .. }
                 | Kind::ShutDown
         )
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Kind::Query(error) => error.fmt(f),
-            Kind::Configuration { what, fix } => write!(f, "{what}; {fix}"),
-            Kind::Unreachable { who, why, .. } => write!(f, "{who} cannot be reached: {why}"),
-            Kind::Busy { who, waited } => write!(
-                f,
-                "no free connection to {who} within {waited:?}; raise the pool size or lower the load"
-            ),
-            Kind::Lagging { waited } => write!(
-                f,
-                "no replica has replayed what this call must include within {waited:?}, and the primary's \
-                 read pool was in use; look at the replicas' lag, raise `pool.fallback_size`, or read with \
-                 `consistency = eventual`"
-            ),
-            Kind::Overloaded { waiting } => write!(
-                f,
-                "{waiting} reads wait for a node that is fresh enough, which is as many as may; look at the \
-                 replicas' lag, or raise `read.max_waiting`"
-            ),
-            Kind::NoReplica => f.write_str(
-                "no replica may answer: each is away, lags too far or follows nobody; look at \
-                 `Manifold::nodes`, or let the primary answer by `read.all_out`",
-            ),
-            Kind::WriteLost { timeline } => write!(
-                f,
-                "a write that was acknowledged to this session is lost: the primary that had it failed before \
-                 the one on timeline {timeline} had received it; look at what is there and write again"
-            ),
-            Kind::WriteUncertain { timeline } => write!(
-                f,
-                "a write that was acknowledged to this session may be lost: nobody knows whether the primary on \
-                 timeline {timeline} has received it; look at what is there before writing again"
-            ),
-            Kind::Behind => f.write_str(
-                "this node is behind what the call must include; the call goes on elsewhere",
-            ),
-            Kind::NestedWrite { name } => write!(
-                f,
-                "`{name}` was called inside a running write, where it would wait for itself; \
-                 call `{name}_on(conn, ..)` to take part in the running transaction"
-            ),
-            Kind::AbortedByBody { name } => write!(
-                f,
-                "the body of `{name}` answered Ok although one of its statements failed, so the \
-                 server rolled the transaction back; return that error, or run the statement that \
-                 may fail in `conn.transaction(..)`, which is a savepoint"
-            ),
-            Kind::OutcomeUnknown { name, .. } => write!(
-                f,
-                "the connection was lost during the COMMIT of `{name}` and the server could not be \
-                 asked for the outcome; look whether the write happened before repeating it"
-            ),
-            Kind::EndedByBody { name } => write!(
-                f,
-                "the body of `{name}` ended its transaction by SQL of its own (COMMIT or ROLLBACK), so \
-                 nobody knows what of it is committed; use `conn.transaction(..)` for a part that may \
-                 fail, or `#[write(transaction = off)]`"
-            ),
-            Kind::TooManyInvalidations { limit, rolled_back } => {
-                write!(f, "one write invalidates more than {limit} keys, so ")?;
-                f.write_str(if *rolled_back {
-                    "it was rolled back; split it, or raise `max_invalidations`"
-                } else {
-                    "some cached answers that it made stale stay until their time to live is over; \
-                     split it, or raise `max_invalidations`"
-                })
-            }
-            Kind::Token { flaw } => write!(f, "the token {flaw}; begin a new session"),
-            Kind::ShutDown => f.write_str("the manifold was shut down; nothing was run"),
-        }
     }
 }
 
@@ -358,90 +299,5 @@ impl StdError for Error {
             | Kind::OutcomeUnknown { source, .. } => Some(&**source),
             _ => None,
         }
-    }
-}
-
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        match error {
-            // One of ours that travelled through a `QueryResult` comes back as itself.
-            diesel::result::Error::QueryBuilderError(inner) => match inner.downcast::<Self>() {
-                Ok(ours) => *ours,
-                Err(inner) => {
-                    Self::new(Kind::Query(diesel::result::Error::QueryBuilderError(inner)))
-                }
-            },
-            error => Self::new(Kind::Query(error)),
-        }
-    }
-}
-
-/// So that a method which returns `QueryResult` keeps its signature.
-impl From<Error> for diesel::result::Error {
-    fn from(error: Error) -> Self {
-        if error.is_unreachable() || error.is_busy() || error.is_lagging() || error.is_overloaded()
-        {
-            return Self::DatabaseError(
-                DatabaseErrorKind::UnableToSendCommand,
-                Box::new(Information(error.to_string())),
-            );
-        }
-        match Arc::try_unwrap(error.0) {
-            Ok(Kind::Query(query)) => query,
-            Ok(kind) => Self::QueryBuilderError(Box::new(Error::new(kind))),
-            Err(shared) => Self::QueryBuilderError(Box::new(Error(shared))),
-        }
-    }
-}
-
-/// diesel's shape for what a server says about an error.
-struct Information(String);
-
-impl DatabaseErrorInformation for Information {
-    fn message(&self) -> &str {
-        &self.0
-    }
-    fn details(&self) -> Option<&str> {
-        None
-    }
-    fn hint(&self) -> Option<&str> {
-        None
-    }
-    fn table_name(&self) -> Option<&str> {
-        None
-    }
-    fn column_name(&self) -> Option<&str> {
-        None
-    }
-    fn constraint_name(&self) -> Option<&str> {
-        None
-    }
-    fn statement_position(&self) -> Option<i32> {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAME: Name = Name::new("Albums", "rename");
-
-    #[test]
-    fn our_failure_survives_a_query_result() {
-        let through: diesel::result::Error = Error::aborted_by_body(NAME).into();
-        assert!(Error::from(through).is_aborted_by_body());
-    }
-
-    #[test]
-    fn a_query_failure_comes_through_unchanged() {
-        let through: diesel::result::Error = Error::from(diesel::result::Error::NotFound).into();
-        assert_eq!(through, diesel::result::Error::NotFound);
-    }
-
-    #[test]
-    fn a_nested_write_names_the_method_to_call_instead() {
-        let text = Error::nested_write(NAME).to_string();
-        assert!(text.contains("`Albums::rename_on(conn, ..)`"), "{text}");
     }
 }

@@ -1,5 +1,7 @@
 //! The *floors* of a session: what its answers must include.
 
+use std::cmp::Ordering;
+
 use crate::terms::position::Position;
 
 /// What a session's answers must include. A token is this, portable.
@@ -34,12 +36,10 @@ impl Written {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
-            before: if self.before.timeline() == other.before.timeline() {
-                self.before.later(other.before)
-            } else if self.before.timeline() < other.before.timeline() {
-                self.before
-            } else {
-                other.before
+            before: match self.before.timeline().cmp(&other.before.timeline()) {
+                Ordering::Equal => self.before.later(other.before),
+                Ordering::Less => self.before,
+                Ordering::Greater => other.before,
             },
             after: self.after.later(other.after),
         }

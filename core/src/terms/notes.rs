@@ -82,6 +82,11 @@ impl Notes {
         self.connection.load(Ordering::Relaxed)
     }
 
+    /// The connection is as good as lost: nobody waits any more for what it answers.
+    pub fn lose_connection(&self) {
+        self.connection.store(true, Ordering::Relaxed);
+    }
+
     /// A query failed with an error that diesel does not tell apart: among them is the shutdown of
     /// the server (57P01), so the connection has to be asked.
     pub fn has_unknown(&self) -> bool {

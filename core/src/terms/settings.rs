@@ -51,6 +51,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// The end of a write.
     pub write: WriteSettings,
+    /// The store of tokens.
+    pub token_store: TokenStoreSettings,
 }
 
 /// The bounds of each node's pool.
@@ -84,6 +86,9 @@ pub struct PoolSettings {
     pub ejection: Duration,
     /// The longest a failing node is left out between two probes. Default 30 s.
     pub max_ejection: Duration,
+    /// How long the calls on a node that is removed have to come to their end. Default 30 s; then its
+    /// connections are closed all the same, each as soon as its call ends.
+    pub drain: Duration,
     /// How often the background task looks after pools and left-out nodes. Default 250 ms.
     pub upkeep: Duration,
 }
@@ -102,6 +107,7 @@ impl Default for PoolSettings {
             max_lifetime: Duration::from_secs(1800),
             ejection: Duration::from_secs(1),
             max_ejection: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
             upkeep: Duration::from_millis(250),
         }
     }
@@ -135,6 +141,9 @@ pub struct ReadSettings {
     pub readmit_lag: Duration,
     /// What answers while all replicas are left out. Default: [`AllOut::Primary`].
     pub all_out: AllOut,
+    /// How long `Manifold::migrate` waits until each replica that may answer has replayed the migrations. Default
+    /// 10 s. One that takes longer is not used until it has.
+    pub schema_wait: Duration,
     /// How far back `max_staleness` can be proven. Default 60 s; a larger bound counts as this one.
     pub history: Duration,
 }
@@ -150,6 +159,7 @@ impl Default for ReadSettings {
             eject_lag: Duration::from_secs(5),
             readmit_lag: Duration::from_millis(2500),
             all_out: AllOut::Primary,
+            schema_wait: Duration::from_secs(10),
             history: Duration::from_secs(60),
         }
     }
@@ -227,6 +237,27 @@ impl Default for WriteSettings {
             redelivery: Duration::from_secs(60),
             find_primary: Duration::from_secs(1),
             max_endings: 1024,
+        }
+    }
+}
+
+/// The bounds of a [`TokenStore`](crate::TokenStore).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TokenStoreSettings {
+    /// For how long a token is kept, and tried to be stored again after Redis did not acknowledge it.
+    /// Default 60 s. From 1 ms to [`ReadSettings::history`]; another is
+    /// refused when the store is asked for, because nobody would know where the primary was then.
+    ///
+    /// An answer includes everything that was acknowledged longer ago, whoever wrote it. So the shorter it
+    /// is, the more recent answers from replicas and caches must be; the longer, the more tokens there are.
+    pub ttl: Duration,
+}
+
+impl Default for TokenStoreSettings {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(60),
         }
     }
 }

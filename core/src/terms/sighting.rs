@@ -75,6 +75,21 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// Where a standby is assumed to be that cannot tell. It proves nothing of any connection, and bounds nothing
+    /// that was shown.
+    pub fn assumed(at: Moment, position: Position) -> Self {
+        Self {
+            door: Door {
+                incarnation: Incarnation::new("", None),
+                opened: Tick::default(),
+            },
+            asked: Tick::default(),
+            at,
+            position,
+            standby: true,
+        }
+    }
+
     /// What an answer of this node includes that began after the question.
     pub const fn stamp(&self) -> Position {
         if self.standby {

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::terms::key::Key;
 
-/// Longer arguments appear as their SHA-256.
-const LONGEST_ARGUMENTS: usize = 160;
+/// Longer arguments, and longer keys of tokens, appear as their SHA-256; in bytes.
+const LONGEST: usize = 160;
 
 /// The name of a key in Redis, behind its namespace: `shop::Albums::by_id(7i32)`, and
 /// `shop::Albums::by_title#9f86d081..` where arguments of more than 160 bytes stand as their SHA-256.
@@ -37,15 +37,31 @@ impl StoredName {
     /// Appends the name of `key` to `out`.
     pub(crate) fn write(key: &Key, out: &mut Vec<u8>) {
         out.extend_from_slice(key.cache().as_bytes());
-        if key.arguments().len() <= LONGEST_ARGUMENTS {
+        if key.arguments().len() <= LONGEST {
             out.extend_from_slice(key.arguments());
         } else {
             // `#` where arguments have `(`: no digest reads like arguments.
             out.extend_from_slice(b"#");
-            for byte in Sha256::digest(key.arguments()) {
-                out.extend_from_slice(format!("{byte:02x}").as_bytes());
-            }
+            digest(key.arguments(), out);
         }
+    }
+}
+
+/// Appends what the token store calls the token of an application's `key`: `token:user-42`, and
+/// `token#9f86d081..` for a key of more than 160 bytes.
+pub(crate) fn token(key: &[u8], out: &mut Vec<u8>) {
+    if key.len() <= LONGEST {
+        out.extend_from_slice(b"token:");
+        out.extend_from_slice(key);
+    } else {
+        out.extend_from_slice(b"token#");
+        digest(key, out);
+    }
+}
+
+fn digest(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in Sha256::digest(bytes) {
+        out.extend_from_slice(format!("{byte:02x}").as_bytes());
     }
 }
 
@@ -101,11 +117,27 @@ mod tests {
         let name = |text: &str| StoredName::from(&KeyWriter::new(&CALL).argument(text).finish());
         assert_eq!(name("x").to_string(), r#"A::of("x")"#);
         // Parentheses and quotes are four bytes.
-        let longest = "x".repeat(LONGEST_ARGUMENTS - 4);
+        let longest = "x".repeat(LONGEST - 4);
         assert_eq!(name(&longest).to_string(), format!("A::of(\"{longest}\")"));
         let digest = name(&format!("{longest}x")).to_string();
         assert!(digest.starts_with("A::of#"), "{digest}");
         assert_eq!(digest.len(), "A::of#".len() + 64);
+    }
+
+    #[test]
+    fn keys_of_tokens_are_any_bytes_and_no_two_are_called_the_same() {
+        let name = |key: &[u8]| {
+            let mut name = Vec::new();
+            token(key, &mut name);
+            name
+        };
+        assert_eq!(name(b"user-42"), b"token:user-42");
+        assert_eq!(name(b"\xFF\0 "), b"token:\xFF\0 ");
+        let longest = [b'x'; LONGEST];
+        assert_eq!(name(&longest), [b"token:", &longest[..]].concat());
+        let long = name(&[b'x'; LONGEST + 1]);
+        assert_eq!((&long[..6], long.len()), (&b"token#"[..], 6 + 64));
+        assert_ne!(long, name(&[b'y'; LONGEST + 1]));
     }
 
     #[test]

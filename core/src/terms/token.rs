@@ -78,20 +78,7 @@ impl fmt::Display for Flaw {
 impl TokenKeys {
     /// The token of `floors` in the cluster `system`.
     pub fn seal(&self, system: i64, floors: &Floors) -> String {
-        let mut bytes = Vec::with_capacity(SIZE);
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&system.to_be_bytes());
-        let written = floors.written;
-        let before = written.map(|written| written.before);
-        let after = written.map(|written| written.after);
-        for position in [before, after, floors.seen, floors.cached] {
-            let (timeline, lsn) = position.map_or((0, 0), |it| (it.timeline(), it.lsn()));
-            bytes.extend_from_slice(&timeline.to_be_bytes());
-            bytes.extend_from_slice(&lsn.to_be_bytes());
-        }
-        let (epoch, number) = floors.sequence.map_or((0, 0), |it| (it.epoch, it.number));
-        bytes.extend_from_slice(&epoch.to_be_bytes());
-        bytes.extend_from_slice(&number.to_be_bytes());
+        let mut bytes = said(system, floors);
         let tag = self.first().tag(&bytes);
         bytes.extend_from_slice(&tag);
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
@@ -118,15 +105,56 @@ impl TokenKeys {
         if !self.all().any(|key| key.has_signed(said, tag)) {
             return Err(Flaw::NotSigned);
         }
-        match said.split_first() {
-            Some((&VERSION, said)) => believe(system, said),
-            Some((version, _)) => Err(Flaw::Version(*version)),
-            None => Err(Flaw::Impossible),
-        }
+        heard(system, said)
     }
 }
 
-/// What a signed token of our version says behind its version.
+/// What a token says, without its tag.
+pub fn said(system: i64, floors: &Floors) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(SIZE);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&system.to_be_bytes());
+    bytes.extend(said_written(floors.written));
+    for position in [floors.seen, floors.cached] {
+        bytes.extend(said_position(position));
+    }
+    let (epoch, number) = floors.sequence.map_or((0, 0), |it| (it.epoch, it.number));
+    bytes.extend_from_slice(&epoch.to_be_bytes());
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+/// What a token says of writes.
+pub fn said_written(written: Option<Written>) -> [u8; 2 * POSITION] {
+    let before = said_position(written.map(|written| written.before));
+    let after = said_position(written.map(|written| written.after));
+    let mut bytes = [0; 2 * POSITION];
+    let (first, second) = bytes.split_at_mut(POSITION);
+    first.copy_from_slice(&before);
+    second.copy_from_slice(&after);
+    bytes
+}
+
+fn said_position(position: Option<Position>) -> [u8; POSITION] {
+    let (timeline, lsn) = position.map_or((0, 0), |it| (it.timeline(), it.lsn()));
+    let mut bytes = [0; POSITION];
+    let (first, second) = bytes.split_at_mut(4);
+    first.copy_from_slice(&timeline.to_be_bytes());
+    second.copy_from_slice(&lsn.to_be_bytes());
+    bytes
+}
+
+/// What is believed of bytes that should be what a token says: of a tag that was verified, or from where
+/// nobody writes who is not trusted.
+pub fn heard(system: i64, said: &[u8]) -> Result<Floors, Flaw> {
+    match said.split_first() {
+        Some((&VERSION, said)) => believe(system, said),
+        Some((version, _)) => Err(Flaw::Version(*version)),
+        None => Err(Flaw::Impossible),
+    }
+}
+
+/// What a token of our version says behind its version.
 fn believe(system: i64, said: &[u8]) -> Result<Floors, Flaw> {
     let mut rest = Rest(said);
     if rest.take()? != system.to_be_bytes() {

@@ -6,26 +6,75 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
 use tower_service::Service;
 
-use crate::tower::visit::Desk;
+use crate::session::Session;
+use crate::tower::stored::{Archive, Loan};
+use crate::tower::visit::{Desk, Visit};
 
 /// What a refused client reads.
 const REFUSAL: &str =
     "this request's session token cannot be read; go on with the one in this answer\n";
 
-/// A service with a session around each of its requests: what [`SessionLayer`](super::SessionLayer)
-/// makes.
+/// A service with a session around each of its requests: what [`SessionLayer`](super::SessionLayer) and
+/// [`StoreLayer`](super::StoreLayer) make.
 #[derive(Debug, Clone)]
 pub struct SessionService<S> {
     inner: S,
-    desk: Arc<Desk>,
+    way: Arc<Way>,
 }
 
 impl<S> SessionService<S> {
-    pub(super) fn new(inner: S, desk: Arc<Desk>) -> Self {
-        Self { inner, desk }
+    pub(super) fn new(inner: S, way: Arc<Way>) -> Self {
+        Self { inner, way }
+    }
+}
+
+/// How sessions come and go.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// The client carries its own.
+    Carried(Desk),
+    /// They are in the token store.
+    Stored(Archive),
+}
+
+/// One request, from its arrival to its answer.
+enum Stay {
+    Carried(Visit),
+    Stored(Loan),
+}
+
+impl Way {
+    async fn arrive(&self, parts: &Parts) -> Stay {
+        match self {
+            Self::Carried(desk) => Stay::Carried(desk.arrive(&parts.headers)),
+            Self::Stored(archive) => Stay::Stored(archive.arrive(parts).await),
+        }
+    }
+
+    fn refuses(&self, stay: &Stay) -> bool {
+        matches!((self, stay), (Self::Carried(desk), Stay::Carried(visit)) if desk.refuses && visit.is_bad())
+    }
+
+    async fn leave(&self, stay: &Stay, headers: &mut HeaderMap) {
+        match (self, stay) {
+            (Self::Carried(desk), Stay::Carried(visit)) => desk.leave(visit, headers).await,
+            (Self::Stored(archive), Stay::Stored(loan)) => archive.leave(loan).await,
+            // Whoever leaves has arrived the same way.
+            _ => {}
+        }
+    }
+}
+
+impl Stay {
+    fn session(&self) -> &Session {
+        match self {
+            Self::Carried(visit) => &visit.session,
+            Self::Stored(loan) => &loan.session,
+        }
     }
 }
 
@@ -44,24 +93,26 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         // The one that said it is ready goes with the request.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let desk = Arc::clone(&self.desk);
+        let way = Arc::clone(&self.way);
         Box::pin(async move {
-            let visit = desk.arrive(request.headers());
-            let mut response = if visit.is_bad() && desk.refuses {
+            let (parts, body) = request.into_parts();
+            let stay = way.arrive(&parts).await;
+            let mut response = if way.refuses(&stay) {
                 refusal()
             } else {
-                let session = visit.session.clone();
+                let mut request = Request::from_parts(parts, body);
+                let session = stay.session().clone();
                 request.extensions_mut().insert(session.clone());
                 // Called inside, for a service that begins its work before its future is polled.
                 session
                     .scope(async move { inner.call(request).await })
                     .await?
             };
-            desk.leave(&visit, response.headers_mut()).await;
+            way.leave(&stay, response.headers_mut()).await;
             Ok(response)
         })
     }

@@ -43,13 +43,15 @@ pub fn call(repository: &Repository, method: &Method) -> TokenStream {
         Plan::Read {
             attempts,
             freshness,
+            tag,
             ..
         } => {
             let policy = freshness.map(|freshness| {
                 let policy = freshness.policy(&support, span);
                 quote_spanned!(span=> .policy(#policy))
             });
-            quote_spanned!(span=> #support::ReadCall::new(#name).attempts(#attempts)#policy)
+            let tag = tag.as_ref().map(|tag| quote_spanned!(span=> .tag(#tag)));
+            quote_spanned!(span=> #support::ReadCall::new(#name).attempts(#attempts)#policy #tag)
         }
         Plan::Write {
             running,

@@ -178,8 +178,17 @@ impl Link {
         &self,
         operation: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Result<T, Silence> {
+        self.run_on(async |connection, _| operation(connection).await)
+            .await
+    }
+
+    /// The same; the operation is told the number of its connection, too.
+    pub async fn run_on<T>(
+        &self,
+        operation: impl AsyncFnOnce(MultiplexedConnection, u64) -> RedisResult<T>,
+    ) -> Result<T, Silence> {
         let (id, opening) = self.opening();
-        operation(opening.await?).await.map_err(|error| {
+        operation(opening.await?, id).await.map_err(|error| {
             if error.is_unrecoverable_error() {
                 lock(&self.slot).close(id);
             }

@@ -75,6 +75,16 @@ impl Server {
         })
     }
 
+    /// The name and the port of its host, if it is one, and a name.
+    pub fn name(&self) -> Option<(String, u16)> {
+        match (self.config.get_hosts(), self.config.get_ports()) {
+            ([Host::Tcp(name)], ports) => {
+                Some((name.clone(), ports.first().copied().unwrap_or(5432)))
+            }
+            _ => None,
+        }
+    }
+
     /// Host and port.
     pub fn address(&self) -> &str {
         &self.address

@@ -144,7 +144,7 @@ impl Tour<'_> {
         let promising = |one: &Candidate| !matches!(one.knowledge, Knowledge::Behind { .. });
         let unknown = match self.want() {
             Want::Primary(reason) => reason == Reason::Kept,
-            Want::Kept(node) => self.is_gone(node),
+            Want::Kept(node) => !candidates.iter().any(|one| one.node == node),
             Want::Any | Want::Fresh => false,
         };
         unknown && !self.settled && !self.need.wait.is_zero() && candidates.iter().any(promising)

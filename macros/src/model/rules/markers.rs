@@ -77,6 +77,7 @@ impl Agreed<'_> {
                 Plan::Read {
                     attempts: reading.attempts(),
                     freshness: reading.freshness(diagnosis),
+                    tag: reading.tag(diagnosis),
                     cache: None,
                 }
             }
@@ -89,6 +90,7 @@ impl Agreed<'_> {
                 Plan::Read {
                     attempts: reading.attempts(),
                     freshness: reading.freshness(diagnosis),
+                    tag: reading.tag(diagnosis),
                     cache: Some(caching),
                 }
             }

@@ -21,7 +21,6 @@ const WRITE: &[&str] = &["invalidates", "isolation", "retry", "transaction", "fl
 const LATER: &[&str] = &[
     "swr",
     "stale_if_error",
-    "tag",
     "tags",
     "negative",
     "hits",

@@ -1,13 +1,15 @@
 //! What a `#[read]` says, and a `#[cached]` too: how often its body may run, and how fresh its answer
 //! must be.
 
-use super::values::{duration, number, place, word};
+use syn::LitStr;
+
+use super::values::{duration, number, place, text, word};
 use crate::diagnose::Diagnosis;
 use crate::model::Freshness;
 use crate::parse::Opt;
 
 /// The options of a read.
-pub const OPTIONS: &[&str] = &["attempts", "consistency", "max_staleness", "wait"];
+pub const OPTIONS: &[&str] = &["attempts", "consistency", "max_staleness", "tag", "wait"];
 /// The values of `consistency`.
 pub const CONSISTENCIES: &[&str] = &["strong", "session", "eventual"];
 
@@ -24,6 +26,7 @@ pub struct Reading<'a> {
     attempts: Option<Given<'a, u8>>,
     consistency: Option<Given<'a, Consistency>>,
     max_staleness: Option<Given<'a, u64>>,
+    tag: Option<Given<'a, LitStr>>,
     wait: Option<Given<'a, u64>>,
 }
 
@@ -47,6 +50,7 @@ impl<'a> Reading<'a> {
             "attempts" => give(&mut self.attempts, option, number, diagnosis),
             "consistency" => give(&mut self.consistency, option, consistency, diagnosis),
             "max_staleness" => give(&mut self.max_staleness, option, max_staleness, diagnosis),
+            "tag" => give(&mut self.tag, option, tag, diagnosis),
             _ => give(&mut self.wait, option, wait, diagnosis),
         }
     }
@@ -54,6 +58,20 @@ impl<'a> Reading<'a> {
     /// How often the body may run in all.
     pub fn attempts(&self) -> u8 {
         value(self.attempts.as_ref()).unwrap_or(ATTEMPTS)
+    }
+
+    /// Which nodes answer; those without a tag, if nothing was said.
+    pub fn tag(&self, diagnosis: &mut Diagnosis) -> Option<LitStr> {
+        let given = self.tag.as_ref()?;
+        if let Some(consistency) = &self.consistency
+            && consistency.value == Some(Consistency::Strong)
+        {
+            diagnosis.mistake(
+                &given.option.name,
+                "with `consistency = strong` the primary answers, whatever its `tag`: remove one of them",
+            );
+        }
+        given.value.clone()
     }
 
     /// How fresh the answer must be, unless nothing was said; contradictions are noted.
@@ -140,6 +158,17 @@ fn give<'a, T>(
     }
     let value = read(option, diagnosis);
     *place = Some(Given { option, value });
+}
+
+fn tag(option: &Opt, diagnosis: &mut Diagnosis) -> Option<LitStr> {
+    let tag = text(&option.value).filter(|tag| !tag.value().is_empty());
+    if tag.is_none() {
+        diagnosis.mistake(
+            place(option),
+            "`tag` is a string, as in `Endpoint::tag`: `tag = \"analytics\"`",
+        );
+    }
+    tag.cloned()
 }
 
 fn consistency(option: &Opt, diagnosis: &mut Diagnosis) -> Option<Consistency> {

@@ -1,0 +1,43 @@
+//! Where a node is, before there is one.
+
+use crate::pools::connect::server::Server;
+use crate::pools::node::Plan;
+use crate::terms::endpoint::Endpoint;
+use crate::terms::error::Result;
+
+/// An endpoint, what it is called if it has no name of its own, and where it was configured.
+#[derive(Debug, Clone)]
+pub struct Place {
+    endpoint: Endpoint,
+    pub(super) name: String,
+    setting: String,
+}
+
+impl Place {
+    pub fn new(endpoint: Endpoint, name: String, setting: impl Into<String>) -> Self {
+        Self {
+            endpoint,
+            name,
+            setting: setting.into(),
+        }
+    }
+
+    /// What the pools make a node of.
+    pub fn plan(&self) -> Result<Plan> {
+        let Endpoint {
+            url,
+            name,
+            tag,
+            statement_timeout,
+            pin_after_write,
+            ..
+        } = &self.endpoint;
+        Ok(Plan {
+            server: Server::parse(url, &self.setting)?,
+            name: name.as_ref().unwrap_or(&self.name).as_str().into(),
+            tag: tag.as_deref().map(Into::into),
+            timeout: *statement_timeout,
+            pin: *pin_after_write,
+        })
+    }
+}
