@@ -13,6 +13,7 @@ use crate::terms::memory::{HitFloor, Memory};
 use crate::terms::policy::{Consistency, Policy};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
+use crate::terms::trap::Trap;
 
 /// What a cached answer must include to be a hit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,8 +76,11 @@ impl Calls {
     ///
     /// As [`Calls::judge`]; `is_unreachable`, if no node is on that timeline.
     pub async fn ready(&self, memory: Option<&Memory>, limit: Duration) -> Result<()> {
-        let timeline = memory.and_then(|memory| memory.floors().timeline());
-        if let Some(timeline) = timeline.filter(|it| Some(*it) > self.pools.survey().latest())
+        let survey = self.pools.survey();
+        let ignored = survey.trapped.is(Trap::OtherTimelineIgnored);
+        let memory_of = memory.filter(|_| !ignored);
+        let timeline = memory_of.and_then(|memory| memory.floors().timeline());
+        if let Some(timeline) = timeline.filter(|it| Some(*it) > survey.latest())
             && !self.pools.has_reached(timeline, limit).await
         {
             let why = format!(

@@ -56,7 +56,7 @@ impl Shared {
                 back: readmit_lag,
             },
             survey: Survey::new(&settings.read, trapped),
-            roles: Roles::new(),
+            roles: Roles::new(trapped),
             schema: Gate::default(),
             wake: Notify::new(),
             cancels: Arc::new(Semaphore::new(CANCELS)),

@@ -27,7 +27,11 @@ use crate::history::plan::Plan;
 pub struct Failovers {
     /// Each comes once before any comes again.
     pub ways: &'static [Way],
-    /// How long the one to be promoted is cut off before. Every other time at most, if it may be zero.
+    /// What the one to be promoted has.
+    pub heir: &'static [Heir],
+    /// How long the third node is cut off before the others notice anything, if it is.
+    pub third_cut: (u64, u64),
+    /// How long the one to be promoted is cut off, if it is.
     pub cut: (u64, u64),
     /// Nobody takes writes for so long, after the primary died.
     pub nobody: (u64, u64),
@@ -52,6 +56,15 @@ pub enum Way {
     Stays,
 }
 
+/// What the node has that is promoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heir {
+    /// All that it can have.
+    Whole,
+    /// It was cut off for a while.
+    Cut,
+}
+
 /// What the third node does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Third {
@@ -70,6 +83,8 @@ impl Failovers {
     /// What a full run goes through.
     pub const FULL: Self = Self {
         ways: &[Way::Dies, Way::Stays],
+        heir: &[Heir::Whole, Heir::Cut],
+        third_cut: (0, 150),
         cut: (0, 150),
         nobody: (0, 200),
         third: &[Third::Keeps, Third::Cut, Third::Late],
@@ -149,8 +164,7 @@ impl Round<'_> {
         let at = |place| node_at(self.world, place);
         let (old, new, other) = (at(cast.primary), at(heir), at(third));
         let third_does = how.third[self.dice.usize(..how.third.len())];
-        let cut = between(&mut self.dice, how.cut);
-        let is_cut = how.cut.0 > 0 || self.dice.bool();
+        let has = how.heir[self.dice.usize(..how.heir.len())];
 
         let began = clock.now();
         if third_does == Third::Late {
@@ -158,10 +172,11 @@ impl Round<'_> {
         }
         if third_does != Third::Keeps {
             expect("cut", other.name(), other.cut_walreceiver());
+            self.pass(how.third_cut);
         }
-        if is_cut {
+        if has == Heir::Cut {
             expect("cut", new.name(), new.cut_walreceiver());
-            goes_on(self.stop, cut);
+            self.pass(how.cut);
         }
         if way == Way::Dies {
             expect("kill", old.name(), old.kill());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use diesel_manifold::Trap;
 
 use crate::World;
-use crate::history::failover::Failovers;
+use crate::history::failover::{Failovers, Heir, Third, Way};
 use crate::history::faults::{
     CRASH_AND_LAG, CUT, Fault, KILL, LONG_DELAY, LONGER_DELAY, PAUSE, SYNCHRONOUS_WAIT,
 };
@@ -190,7 +190,123 @@ pub const MUTANTS: &[Mutant] = &[
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
+    // Whoever was there first goes on taking writes that are lost.
+    Mutant {
+        name: "lower_timeline_wins",
+        trap: Trap::LowerTimelineWins,
+        weights: WRITES_AND_READS,
+        failovers: Some(Failovers {
+            two: (1800, 2200),
+            ..SPLITTING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // A replica may be on the new timeline and still behind the place where that left the old one.
+    Mutant {
+        name: "order_across_timelines",
+        trap: Trap::OrderAcrossTimelines,
+        weights: WRITES_AND_READS,
+        failovers: Some(Failovers {
+            heir: &[Heir::Whole],
+            third_cut: (200, 400),
+            nobody: (0, 0),
+            third: &[Third::Late],
+            stays: (0, 0),
+            away: (300, 500),
+            ..LOSING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // The later timeline is not the older one and more.
+    Mutant {
+        name: "lost_is_silent",
+        trap: Trap::LostIsSilent,
+        weights: WRITES_AND_READS,
+        failovers: Some(LOSING),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // What was lost is still there, on a node that nobody has told.
+    Mutant {
+        name: "old_timeline_reads",
+        trap: Trap::OldTimelineReads,
+        weights: &[(Kind::Write, 40), (Kind::EventualRead, 60)],
+        failovers: Some(Failovers {
+            third: &[Third::Keeps],
+            stays: (300, 600),
+            two: (300, 600),
+            ..SPLITTING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // By the time it is asked the new primary has written something of its own.
+    Mutant {
+        name: "switch_at_insert",
+        trap: Trap::SwitchAtInsert,
+        weights: WRITES_AND_READS,
+        failovers: Some(Failovers {
+            cut: (0, 60),
+            ..LOSING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // While there is no primary calls wait for one, and are answered by the new one.
+    Mutant {
+        name: "told_before_only",
+        trap: Trap::ToldBeforeOnly,
+        weights: WRITES_AND_READS,
+        failovers: Some(LOSING),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // One process has noticed the promotion and the other one has not.
+    Mutant {
+        name: "other_timeline_ignored",
+        trap: Trap::OtherTimelineIgnored,
+        weights: &[(Kind::Write, 30), (Kind::SessionRead, 40), (Kind::Hop, 30)],
+        failovers: Some(Failovers {
+            two: (600, 900),
+            ..SPLITTING
+        }),
+        hands: &[],
+        // The longer it takes, the more sessions hop meanwhile.
+        tuning: Tuning {
+            poll: Duration::from_millis(600),
+            ..Tuning::DEFAULT
+        },
+        shown_by: Sign::Violations,
+    },
 ];
+
+/// A failover that loses what was written last, and no hand to help it.
+const LOSING: Failovers = Failovers {
+    ways: &[Way::Dies],
+    heir: &[Heir::Cut],
+    third_cut: (0, 0),
+    cut: (60, 150),
+    nobody: (50, 250),
+    third: &[Third::Cut],
+    stays: (0, 50),
+    away: (0, 50),
+    two: (50, 100),
+    rests: (200, 400),
+};
+
+/// From then on there are two.
+const SPLITTING: Failovers = Failovers {
+    ways: &[Way::Stays],
+    ..LOSING
+};
 
 const SHORT_PAUSE: Fault = PAUSE.lasting(20, 150);
 const LONG_PAUSE: Fault = PAUSE.lasting(300, 900);
