@@ -17,7 +17,7 @@ use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
 use crate::terms::clock::Moment;
-use crate::terms::error::Error;
+use crate::terms::error::{Error, Result};
 use crate::terms::memory::Memory;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
@@ -45,6 +45,8 @@ pub struct Wanted {
     pub stamp: bool,
     /// The reach: the answer is to be kept in Redis.
     pub reach: bool,
+    /// A session remembers it.
+    pub remembered: bool,
 }
 
 impl Calls {
@@ -81,7 +83,9 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or(call.policy);
         if policy.heeds_session()
-            && let Err(error) = self.judge(memory.as_deref())
+            && let Err(error) = self
+                .ready(memory.as_deref(), self.pools.reading().deadline)
+                .await
         {
             return nowhere(error);
         }
@@ -92,6 +96,10 @@ impl Calls {
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
+        let wanted = Wanted {
+            remembered: memory.is_some(),
+            ..wanted
+        };
         let mut attempts = 0;
         loop {
             let Stop { lease, known } = match tour.next().await {
@@ -116,15 +124,6 @@ impl Calls {
                 continue;
             };
             attempts += 1;
-            let asks = wanted.reach || memory.is_some();
-            let wanted = Wanted {
-                reach: if lease.is_opaque() {
-                    asks
-                } else {
-                    wanted.reach
-                },
-                ..wanted
-            };
             let run = self.run_on(&tour, &mut lease, known, body, wanted).await;
             let of_primary = lease.is_of_primary();
             if run.left == Left::Broken {
@@ -143,11 +142,29 @@ impl Calls {
                 None if run.behind => return nowhere(Error::behind()),
                 _ => {}
             }
-            if let Some(memory) = memory {
-                remember(memory, &tour, &lease, &run);
+            if let Some(memory) = memory
+                && let Err(error) = self.remember(memory, &tour, &lease, &run)
+            {
+                return nowhere(error);
             }
             return self.loaded(call.name, &tour, &lease, run, attempts);
         }
+    }
+
+    /// The session remembers what it was shown; and is told of what it lost, if a failover became known meanwhile:
+    /// the answer may show a state without that.
+    fn remember<T: Outcome>(
+        &self,
+        memory: &Memory,
+        tour: &Tour<'_>,
+        lease: &Lease,
+        run: &Run<T>,
+    ) -> Result<()> {
+        remember(memory, tour, lease, run);
+        if tour.is_trapped(Trap::ToldBeforeOnly) {
+            return Ok(());
+        }
+        self.judge(Some(memory))
     }
 
     /// Tells who answered.
@@ -200,7 +217,9 @@ impl Calls {
         }
         let reach = if lease.is_opaque() {
             // Whatever came of the body, it has seen what it has seen.
-            lease.close(wanted.reach && !behind).await
+            lease
+                .close((wanted.reach || wanted.remembered) && !behind)
+                .await
         } else if wanted.reach && !behind && output.answer().is_some() {
             lease.reach().await
         } else {
