@@ -163,6 +163,35 @@ impl Pools {
         }
     }
 
+    /// Whether a node is seen on this timeline within `limit`, or on a later one. All are asked often meanwhile.
+    pub async fn has_reached(&self, timeline: u32, limit: Duration) -> bool {
+        let is_there = || self.survey().latest() >= Some(timeline);
+        let nodes = self.nodes();
+        let asking = nodes
+            .iter()
+            .map(|node| node.track.until(true, |_| is_there()));
+        let asking = futures_util::future::join_all(asking);
+        let mut changes = self.shared.roles.changes();
+        let hearing = async {
+            loop {
+                changes.mark_unchanged();
+                if is_there() {
+                    return;
+                }
+                // The sender lives as long as these pools.
+                let _ = changes.changed().await;
+            }
+        };
+        // The questions go on as long as nobody has told.
+        let either = async {
+            tokio::select! {
+                () = hearing => {}
+                _ = asking => {}
+            }
+        };
+        tokio::time::timeout(limit, either).await.is_ok()
+    }
+
     /// A connection to the primary without any settings of ours, outside of the pools.
     #[cfg(feature = "migrations")]
     pub async fn open_for_migrations(&self) -> Result<diesel_async::AsyncPgConnection> {

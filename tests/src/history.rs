@@ -24,8 +24,10 @@
 //! checks that the compiler then asks about; a [`faults::Fault`] is a constant with two functions; a
 //! [`checker::Check`] is a line in [`checker::checks`].
 
+pub mod aftermath;
 pub mod checker;
 pub mod client;
+pub mod failover;
 pub mod faults;
 pub mod mutants;
 pub mod nemesis;

@@ -62,7 +62,7 @@ impl World {
         let database = format!("manifold_test_{}_{count}", std::process::id());
         cluster.create_database(&database).expect("a database");
         let world = Self { cluster, database };
-        world.sql(world.primary(), shop::SQL);
+        world.sql(world.acting_primary(), shop::SQL);
         world.caught_up();
         world
     }
@@ -82,7 +82,13 @@ impl World {
         &self.database
     }
 
-    /// The primary.
+    /// Whoever is the primary now; after failovers another node than the one of that name.
+    pub fn acting_primary(&self) -> &Node {
+        let primary = self.cluster.current_primary();
+        primary.expect("somebody takes writes")
+    }
+
+    /// The node of this name, which is the primary unless a test makes another one that.
     pub fn primary(&self) -> &Node {
         self.cluster.primary()
     }

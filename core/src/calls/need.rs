@@ -1,5 +1,7 @@
 //! What a read must include: its policy and its session, as positions.
 
+use std::time::Duration;
+
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
 use crate::calls::read::Wanted;
@@ -11,6 +13,7 @@ use crate::terms::memory::{HitFloor, Memory};
 use crate::terms::policy::{Consistency, Policy};
 use crate::terms::position::Position;
 use crate::terms::route::Reason;
+use crate::terms::trap::Trap;
 
 /// What a cached answer must include to be a hit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,6 +67,28 @@ impl Calls {
                 Ok(())
             }
         }
+    }
+
+    /// [`Calls::judge`]; before it, waits for `limit` until a node is seen on the timeline that the session has been
+    /// on in another process. Until then this one takes an old primary for the primary.
+    ///
+    /// # Errors
+    ///
+    /// As [`Calls::judge`]; `is_unreachable`, if no node is on that timeline.
+    pub async fn ready(&self, memory: Option<&Memory>, limit: Duration) -> Result<()> {
+        let survey = self.pools.survey();
+        let ignored = survey.trapped.is(Trap::OtherTimelineIgnored);
+        let memory_of = memory.filter(|_| !ignored);
+        let timeline = memory_of.and_then(|memory| memory.floors().timeline());
+        if let Some(timeline) = timeline.filter(|it| Some(*it) > survey.latest())
+            && !self.pools.has_reached(timeline, limit).await
+        {
+            let why = format!(
+                "the session has been on timeline {timeline}, and no node that can be reached is on it"
+            );
+            return Err(Error::unreachable("the primary", &why, None));
+        }
+        self.judge(memory)
     }
 
     /// What a load must include.

@@ -13,17 +13,21 @@ use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
 use crate::pools::node::Node;
 use crate::pools::tour::{Known, Need, Stop, Tour};
-use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
 use crate::terms::clock::Moment;
-use crate::terms::error::Error;
+use crate::terms::error::{Error, Result};
 use crate::terms::memory::Memory;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
 use crate::terms::route::{Route, Source};
 use crate::terms::sighting::{Keeper, Kept, Sighting, Tick};
 use crate::terms::trap::Trap;
+
+mod asking;
+
+pub use asking::confirm;
+use asking::run;
 
 /// What a load brought.
 pub struct Loaded<T> {
@@ -45,6 +49,8 @@ pub struct Wanted {
     pub stamp: bool,
     /// The reach: the answer is to be kept in Redis.
     pub reach: bool,
+    /// A session remembers it.
+    pub remembered: bool,
 }
 
 impl Calls {
@@ -81,7 +87,9 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or(call.policy);
         if policy.heeds_session()
-            && let Err(error) = self.judge(memory.as_deref())
+            && let Err(error) = self
+                .ready(memory.as_deref(), self.pools.reading().deadline)
+                .await
         {
             return nowhere(error);
         }
@@ -92,6 +100,10 @@ impl Calls {
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
+        let wanted = Wanted {
+            remembered: memory.is_some(),
+            ..wanted
+        };
         let mut attempts = 0;
         loop {
             let Stop { lease, known } = match tour.next().await {
@@ -116,15 +128,6 @@ impl Calls {
                 continue;
             };
             attempts += 1;
-            let asks = wanted.reach || memory.is_some();
-            let wanted = Wanted {
-                reach: if lease.is_opaque() {
-                    asks
-                } else {
-                    wanted.reach
-                },
-                ..wanted
-            };
             let run = self.run_on(&tour, &mut lease, known, body, wanted).await;
             let of_primary = lease.is_of_primary();
             if run.left == Left::Broken {
@@ -143,11 +146,29 @@ impl Calls {
                 None if run.behind => return nowhere(Error::behind()),
                 _ => {}
             }
-            if let Some(memory) = memory {
-                remember(memory, &tour, &lease, &run);
+            if let Some(memory) = memory
+                && let Err(error) = self.remember(memory, &tour, &lease, &run)
+            {
+                return nowhere(error);
             }
             return self.loaded(call.name, &tour, &lease, run, attempts);
         }
+    }
+
+    /// The session remembers what it was shown; and is told of what it lost, if a failover became known meanwhile:
+    /// the answer may show a state without that.
+    fn remember<T: Outcome>(
+        &self,
+        memory: &Memory,
+        tour: &Tour<'_>,
+        lease: &Lease,
+        run: &Run<T>,
+    ) -> Result<()> {
+        remember(memory, tour, lease, run);
+        if tour.is_trapped(Trap::ToldBeforeOnly) {
+            return Ok(());
+        }
+        self.judge(Some(memory))
     }
 
     /// Tells who answered.
@@ -197,7 +218,9 @@ impl Calls {
         let reach = if lease.is_opaque() {
             lease.answers_as(self.pools.role_of(sighting.as_deref()));
             // Whatever came of the body, it has seen what it has seen.
-            lease.close(wanted.reach && !behind).await
+            lease
+                .close((wanted.reach || wanted.remembered) && !behind)
+                .await
         } else if wanted.reach && !behind && output.answer().is_some() {
             lease.reach().await
         } else {
@@ -316,70 +339,6 @@ pub fn kept(lease: &Lease, began: Tick, ended: Tick) -> Kept {
         began,
         ended,
     }
-}
-
-/// Runs the body. Of a node that must be asked, the question goes out ahead of the body's first query,
-/// which does not wait for the answer; its rows do.
-async fn run<B: ReadBody>(
-    tour: &Tour<'_>,
-    lease: &mut Lease,
-    known: Known,
-    body: B,
-) -> (Option<Arc<Sighting>>, B::Output) {
-    let notes = lease.notes();
-    match known {
-        Known::Enough(sighting) => {
-            if let Err(error) = lease.open().await {
-                notes.lose_connection();
-                return (None, Outcome::failed(error.into()));
-            }
-            let mut conn = ReadConn::new(lease.wire());
-            (sighting, notes.around(body.run(&mut conn)).await)
-        }
-        // What the statement sees was fixed when it began.
-        Known::Ask if tour.is_trapped(Trap::GuardInside) && !lease.is_opaque() => {
-            let mut conn = ReadConn::new(lease.wire());
-            let output = notes.around(body.run(&mut conn)).await;
-            let sighting = lease.ask().await;
-            notes.decide(tour.judge(lease).accepts(sighting.as_deref()));
-            (sighting, output)
-        }
-        Known::Ask => {
-            notes.ask();
-            let question = lease.ask_beside();
-            let judge = tour.judge(lease);
-            let deciding = async {
-                let sighting = question.await;
-                notes.decide(judge.accepts(sighting.as_deref()));
-                sighting
-            };
-            let mut conn = ReadConn::new(lease.wire());
-            // In this order: the question is sent first, and its answer is heard before the rows.
-            tokio::join!(biased; deciding, notes.around(body.run(&mut conn)))
-        }
-    }
-}
-
-/// Asks the lease's node where it is, before anything is read. `None`: it is behind or cannot tell, and
-/// was left.
-pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Known)> {
-    let node = Arc::clone(lease.node());
-    let sighting = lease.ask().await;
-    match sighting {
-        Some(sighting) if tour.judge(&lease).accepts(Some(&sighting)) => {
-            return Some((lease, Known::Enough(Some(sighting))));
-        }
-        None if lease.settle().await == Left::Broken => tour.failed(node.id),
-        _ => tour.behind(&node),
-    }
-    lease.close(false).await;
-    lease.give_back();
-    None
-}
-
-/// The node did not refuse anything; it just went silent.
-pub fn stopped_answering(node: &Node) -> Error {
-    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
 }
 
 fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {

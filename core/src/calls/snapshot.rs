@@ -59,7 +59,8 @@ impl Calls {
         let memory = self.memory_of(caller);
         let policy = caller.policy.unwrap_or_default();
         if policy.heeds_session() {
-            self.judge(memory.as_deref())?;
+            let limit = self.pools.reading().deadline;
+            self.ready(memory.as_deref(), limit).await?;
         }
         let need = self.need(policy, memory.as_deref(), Wanted::default());
         let heeded = self.heeded(policy, memory.as_deref());
@@ -67,6 +68,14 @@ impl Calls {
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
         let (began, at) = (self.pools.survey().ticks.next(), self.pools.now());
         let (mut lease, sighting) = begin(&mut tour).await?;
+        // A failover that became known meanwhile: the snapshot may show a state without what it lost.
+        if policy.heeds_session()
+            && let Err(error) = self.judge(memory)
+        {
+            let _ = lease.roll_back().await;
+            lease.settle().await;
+            return Err(error.into());
+        }
         // What the snapshot shows is shown while the body runs, so a call inside must know it already.
         let showing = memory.map(|memory| {
             let open = if lease.is_opaque() {

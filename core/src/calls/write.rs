@@ -37,7 +37,9 @@ impl Calls {
         }
         let author = Author::new(call, self.memory_of(caller));
         if let Some(memory) = &author.memory
-            && let Err(error) = self.judge(Some(&**memory))
+            && let Err(error) = self
+                .ready(Some(&**memory), self.settings.find_primary)
+                .await
         {
             return Outcome::failed(error);
         }

@@ -197,7 +197,8 @@ impl Connector {
             })?;
         self.check(&identity)?;
         if let Some(found) = found {
-            self.shared.heard(self.node, &line, asked, found, None);
+            let followed = self.track.followed(&line.door);
+            self.shared.heard(self.node, &line, asked, found, followed);
         }
         let is_standby = found.is_none_or(|found| found.standby);
         // Through an opaque endpoint each transaction is asked for itself.

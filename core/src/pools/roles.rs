@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::rules::duty::{self, Duty, Said};
+use crate::terms::trap::{Trap, Trapped};
 
 /// Who is what, for whoever waits for a change.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Assignment {
     nodes: Vec<(usize, Option<Said>)>,
     primary: Option<usize>,
     latest: Option<u32>,
+    /// The mistake to make, in tests.
+    trapped: Trapped,
 }
 
 impl Assignment {
@@ -35,7 +38,11 @@ impl Assignment {
 
     /// What a node is for.
     pub fn duty(&self, node: usize) -> Duty {
-        duty::duty(self.said(node), self.is_primary(node), self.latest)
+        let duty = duty::duty(self.said(node), self.is_primary(node), self.latest);
+        if duty == Duty::Outside && self.trapped.is(Trap::OldTimelineReads) {
+            return Duty::Replica;
+        }
+        duty
     }
 
     /// What a node has said of itself.
@@ -48,19 +55,25 @@ impl Assignment {
 
     fn with(&self, nodes: Vec<(usize, Option<Said>)>, latest: Option<u32>) -> Self {
         let latest = latest.max(self.latest);
+        let keeps = self.trapped.is(Trap::LowerTimelineWins);
         Self {
-            primary: duty::primary(&nodes, self.primary, latest),
+            primary: duty::primary(&nodes, self.primary, latest.filter(|_| !keeps)),
             nodes,
             latest,
+            trapped: self.trapped,
         }
     }
 }
 
 impl Roles {
     /// Nobody is known yet.
-    pub fn new() -> Self {
+    pub fn new(trapped: Trapped) -> Self {
+        let nobody = Assignment {
+            trapped,
+            ..Assignment::default()
+        };
         Self {
-            state: watch::Sender::default(),
+            state: watch::Sender::new(Arc::new(nobody)),
         }
     }
 

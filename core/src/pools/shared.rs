@@ -56,7 +56,7 @@ impl Shared {
                 back: readmit_lag,
             },
             survey: Survey::new(&settings.read, trapped),
-            roles: Roles::new(),
+            roles: Roles::new(trapped),
             schema: Gate::default(),
             wake: Notify::new(),
             cancels: Arc::new(Semaphore::new(CANCELS)),
@@ -89,23 +89,20 @@ impl Shared {
         !seen.standby && Some(seen.position.timeline()) >= self.survey.latest()
     }
 
-    /// A node has told where it is, through the connection of `line`. `known` is where it was seen before.
-    /// `None`: it cannot tell a position.
+    /// A node has told where it is, through the connection of `line`. `followed` is the timeline on which it was seen
+    /// as a standby since it started. `None`: it cannot tell a position.
     pub fn heard(
         &self,
         node: usize,
         line: &Line,
         asked: Asked,
         mut found: Whereabouts,
-        known: Option<&Sighting>,
+        followed: Option<u32>,
     ) -> Option<Sighting> {
         let before = self.roles.now().said(node);
-        // A standby does not go back to an older timeline while it runs, though it cannot always tell on
-        // which it is.
-        let same_run = known
-            .filter(|known| known.standby && line.door.incarnation.is(&known.door.incarnation));
-        if let Some(known) = same_run.filter(|_| found.standby) {
-            found.timeline = found.timeline.max(Some(known.position.timeline()));
+        // It cannot always tell on which it is.
+        if found.standby {
+            found.timeline = found.timeline.max(followed);
         }
         let sighting = self.survey.sight(line, asked, found, before);
         let said = Said {

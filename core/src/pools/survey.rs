@@ -16,9 +16,7 @@ use crate::terms::history::{History, Survival};
 use crate::terms::position::Position;
 use crate::terms::settings::ReadSettings;
 use crate::terms::sighting::{Sighting, Tick};
-#[cfg(feature = "traps")]
-use crate::terms::trap::Trap;
-use crate::terms::trap::Trapped;
+use crate::terms::trap::{Trap, Trapped};
 
 /// A replica that was this close behind the primary when it was last seen is probably fresh by now.
 const CLOSE: Duration = Duration::from_millis(250);
@@ -72,13 +70,20 @@ impl Survey {
             // As long as there was only one, it is that.
             let timeline = found.timeline.or_else(|| lock(&self.history).only())?;
             self.learn(timeline, None);
+            // One that receives nothing names the last timeline that it has written down, and may be on a later one.
+            // Taken for where it is, that would be no bound on what it has shown.
+            if Some(timeline) < self.latest() {
+                return None;
+            }
             Position::new(timeline, lsn)
         } else {
             let timeline = found.timeline?;
-            self.learn(
-                timeline,
-                found.promoted_at.filter(|_| follows(timeline, before)),
-            );
+            let promoted_at = if self.trapped.is(Trap::SwitchAtInsert) {
+                Some(lsn)
+            } else {
+                found.promoted_at
+            };
+            self.learn(timeline, promoted_at.filter(|_| follows(timeline, before)));
             Position::inserting_at(timeline, lsn, lsn % line.segment)
         };
         Some(Sighting {
@@ -106,6 +111,9 @@ impl Survey {
         if written.before.timeline() >= latest {
             return Survival::Current;
         }
+        if self.trapped.is(Trap::LostIsSilent) {
+            return Survival::Kept;
+        }
         lock(&self.history).survival(written)
     }
 
@@ -116,6 +124,9 @@ impl Survey {
 
     /// Whether a node at `reached` includes everything before `floor` that there still is.
     pub fn covers(&self, floor: Position, reached: Position) -> bool {
+        if self.trapped.is(Trap::OrderAcrossTimelines) {
+            return floor.later(reached) == reached;
+        }
         floor.is_covered_by(reached) || lock(&self.history).covers(floor, reached)
     }
 

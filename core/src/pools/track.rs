@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::terms::sighting::{Door, Sighting, Tick};
+use crate::terms::sighting::{Door, Incarnation, Sighting, Tick};
 use crate::terms::trap::{Trap, Trapped};
 
 /// Counts what a manifold does, in order.
@@ -37,6 +37,9 @@ struct Latest {
     /// Counts the breaks. A sighting that was asked for before one says nothing any more.
     era: u64,
     sighting: Option<Arc<Sighting>>,
+    /// The run in which it was last seen as a standby, and its timeline there. That outlives a break: no standby goes
+    /// back to an older timeline while it runs.
+    followed: Option<(Incarnation, u32)>,
 }
 
 /// The era in which a question left.
@@ -57,6 +60,14 @@ impl Track {
     /// The latest sighting.
     pub fn sighting(&self) -> Option<Arc<Sighting>> {
         self.latest.borrow().sighting.clone()
+    }
+
+    /// The timeline on which the node was seen as a standby, since it started or recovered last. It cannot always tell by
+    /// itself, and does not go back.
+    pub fn followed(&self, door: &Door) -> Option<u32> {
+        let latest = self.latest.borrow();
+        let (run, timeline) = latest.followed.as_ref()?;
+        run.is(&door.incarnation).then_some(*timeline)
     }
 
     /// Whether nothing is known that tells the server behind `door` from the one that was seen last.
@@ -81,6 +92,8 @@ impl Track {
                     .is_none_or(|known| self.is_later(sighting, known));
             if is_news {
                 latest.sighting = Some(Arc::clone(sighting));
+                let run = sighting.door.incarnation.clone();
+                latest.followed = (sighting.standby).then(|| (run, sighting.position.timeline()));
             }
             is_news
         });

@@ -32,10 +32,19 @@ impl Ring {
     }
 
     /// The primary was asked at `asked` and answered `position`.
+    ///
+    /// With the first one of a later timeline all others go: an old primary that was still there answered after the
+    /// new one took writes, and what it said bounds none of those.
     pub fn note(&mut self, asked: Moment, position: Position) {
-        let last = self.samples.back();
-        if last.is_some_and(|(last, _)| asked.since(*last) < self.spacing) {
-            return;
+        if let Some((last, at)) = self.samples.back() {
+            if at.timeline() > position.timeline() {
+                return;
+            }
+            if at.timeline() < position.timeline() {
+                self.samples.clear();
+            } else if asked.since(*last) < self.spacing {
+                return;
+            }
         }
         self.samples.push_back((asked, position));
         while let Some((oldest, _)) = self.samples.front() {
@@ -128,6 +137,17 @@ mod tests {
         // It shows all that is left of an older timeline, and nothing of a newer one.
         let age = |timeline| ring().age(Position::new(timeline, 99), at(600));
         assert_eq!((age(2), age(0)), (Some(Duration::from_millis(100)), None));
+    }
+
+    #[test]
+    fn what_an_old_primary_answered_bounds_nothing_that_a_new_one_acknowledged() {
+        let mut ring = ring();
+        ring.note(at(501), Position::new(2, 45));
+        ring.note(at(600), place(60));
+        for since in [0, 300, 501] {
+            assert_eq!(ring.required(at(since)), Some(Position::new(2, 45)));
+        }
+        assert_eq!(ring.required(at(502)), None);
     }
 
     #[test]

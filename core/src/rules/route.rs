@@ -1,5 +1,8 @@
 //! Where a read goes next: facts in, one step out. It is asked again after each step that failed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::rules::balance::{self, Load};
 use crate::terms::route::Reason;
 use crate::terms::settings::Balance;
@@ -166,6 +169,3 @@ const fn climb(node: usize, progress: Progress) -> (Step, Reason) {
         Progress::Waited => (Step::Primary, Reason::Lagging),
     }
 }
-
-#[cfg(test)]
-mod tests;

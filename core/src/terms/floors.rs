@@ -61,6 +61,12 @@ impl Floors {
         later(self.written.map(|written| written.after), self.seen)
     }
 
+    /// The latest timeline that the session has written to or seen.
+    pub fn timeline(&self) -> Option<u32> {
+        let all = [self.position(), self.cached];
+        all.into_iter().flatten().map(Position::timeline).max()
+    }
+
     /// A write was acknowledged.
     pub fn wrote(&mut self, written: Written) {
         self.written = Some(self.written.map_or(written, |known| known.and(written)));

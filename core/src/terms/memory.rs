@@ -2,6 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(test)]
+mod tests;
+
 use crate::terms::floors::{Floors, Sequence, Written};
 use crate::terms::history::Survival;
 use crate::terms::position::Position;
@@ -260,6 +263,3 @@ impl State {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -33,6 +33,20 @@ pub enum Trap {
     RingWrongSide,
     /// A write is where the log was right before its COMMIT.
     PositionBeforeCommit,
+    /// Of two primaries the one that was there first is kept, on the lower timeline.
+    LowerTimelineWins,
+    /// A place on an older timeline is behind every place on a later one.
+    OrderAcrossTimelines,
+    /// What was written on an older timeline is in the later one.
+    LostIsSilent,
+    /// Who is on a timeline that came to its end goes on answering reads.
+    OldTimelineReads,
+    /// A timeline begins where the promoted node inserts when it is seen first.
+    SwitchAtInsert,
+    /// A session is told of its losses before a call only, not by the one during which they become known.
+    ToldBeforeOnly,
+    /// A session that was on a later timeline in another process is served by whom this one takes for the primary.
+    OtherTimelineIgnored,
 }
 
 /// The trap that a manifold is in, if any.

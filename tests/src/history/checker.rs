@@ -8,6 +8,7 @@
 //! and a read as begun no later. An error of the clock can hide a violation; it cannot make one.
 
 mod facts;
+mod failovers;
 mod freshness;
 mod loads;
 mod sense;
@@ -17,7 +18,9 @@ mod tests;
 use std::fmt;
 
 pub use facts::{Facts, Horizon};
+pub use failovers::{Tally, tally};
 
+use crate::history::aftermath::Aftermath;
 use crate::history::record::Record;
 
 /// What is promised.
@@ -39,6 +42,14 @@ pub enum Promise {
     OnlyWritten,
     /// What the library says that an answer includes is no less than what it says was needed.
     NeedMet,
+    /// A write that was acknowledged and lost is told to its session before that is shown a state without it.
+    LossesTold,
+    /// Nobody is told of a loss that was none.
+    NoFalseAlarm,
+    /// Nothing is lost without a failover, nothing is there twice, and nothing that its writer was told had failed.
+    Durable,
+    /// Who knows of a later timeline neither writes to an older one nor is shown what was lost with it.
+    LatestTimeline,
 }
 
 impl Promise {
@@ -53,6 +64,10 @@ impl Promise {
             Self::OneSnapshot => "one snapshot",
             Self::OnlyWritten => "only what was written",
             Self::NeedMet => "need met",
+            Self::LossesTold => "losses told",
+            Self::NoFalseAlarm => "no false alarm",
+            Self::Durable => "durable",
+            Self::LatestTimeline => "the latest timeline",
         }
     }
 }
@@ -93,7 +108,7 @@ pub struct Verdict {
 /// One promise, checked along one session.
 pub trait Check {
     /// The session's next record. Every record of every kind is shown to every check.
-    fn next(&mut self, facts: &Facts, record: &Record, found: &mut Found<'_>);
+    fn next(&mut self, facts: &Facts<'_>, record: &Record, found: &mut Found<'_>);
 }
 
 /// Where a check tells what it found, about the record it looks at.
@@ -122,22 +137,25 @@ impl Found<'_> {
 }
 
 /// All checks, for one session.
-pub fn checks(session: usize, facts: &Facts) -> Vec<Box<dyn Check>> {
+pub fn checks(session: usize, facts: &Facts<'_>) -> Vec<Box<dyn Check>> {
     vec![
         Box::new(loads::OwnWrites::new(session)),
-        Box::new(loads::CachedOwnWrites::default()),
+        Box::new(loads::CachedOwnWrites::new(session)),
         Box::new(loads::MonotonicLoads::new(facts)),
         Box::new(freshness::Freshness::default()),
         Box::new(freshness::ProcessWrites::default()),
         Box::new(sense::OneSnapshot),
         Box::new(sense::OnlyWritten::new(session)),
         Box::new(sense::NeedMet),
+        Box::new(failovers::Losses::new(session)),
+        Box::new(failovers::Durable::new(session)),
+        Box::new(failovers::LatestTimeline::new(session)),
     ]
 }
 
-/// Judges a history: the records of each session in their order.
-pub fn check(sessions: &[Vec<Record>]) -> Verdict {
-    let facts = Facts::of(sessions);
+/// Judges a history: the records of each session in their order, and what was left of it.
+pub fn check(sessions: &[Vec<Record>], aftermath: &Aftermath) -> Verdict {
+    let facts = Facts::of(sessions, aftermath);
     let mut verdict = Verdict::default();
     for (session, records) in sessions.iter().enumerate() {
         let mut checks = checks(session, &facts);

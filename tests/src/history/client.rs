@@ -1,16 +1,24 @@
 //! One session at work: it does what its dice say and writes down what became of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel_manifold::{Clock, Consistency, Error, Policy, Route, Session, routes};
 
-use crate::history::operation::{Level, Operation, Step, Steps};
+use crate::history::operation::{Kind, Level, Operation, Step, Steps};
 use crate::history::plan::Plan;
 use crate::history::record::{Outcome, Record, Role, Trace, Vector};
 use crate::history::register::Register;
 
 /// How an operation was called off by the harness itself.
 pub const DROPPED: &str = "dropped";
+/// How a session was told that acknowledged writes of it are lost ..
+pub const WRITE_LOST: &str = "write lost";
+/// .. or that they may be. In both cases nothing was done.
+pub const WRITE_UNCERTAIN: &str = "write uncertain";
+
+/// How often the last word is asked for.
+const LAST_TRIES: usize = 20;
 
 /// A session.
 pub struct Client {
@@ -39,7 +47,7 @@ impl Client {
 
     /// Does one operation after the other, as long as `goes_on` says yes.
     pub async fn work(
-        mut self,
+        &mut self,
         plan: &Plan,
         steps: Steps,
         goes_on: impl Fn() -> bool,
@@ -49,6 +57,24 @@ impl Client {
             if !goes_on() {
                 break;
             }
+            records.push(self.perform(plan, step).await);
+        }
+        records
+    }
+
+    /// When all is whole again: reads of the session until one is answered, so that who has lost a write and was not told
+    /// is told now, or never.
+    pub async fn last_word(&mut self, plan: &Plan) -> Vec<Record> {
+        let step = Step {
+            kind: Kind::SessionRead,
+            operation: Operation::Read {
+                level: Level::Session,
+                lasting: Duration::ZERO,
+            },
+            dropped_after: None,
+        };
+        let mut records: Vec<Record> = Vec::new();
+        while records.len() < LAST_TRIES && records.last().is_none_or(|it| !it.has_succeeded()) {
             records.push(self.perform(plan, step).await);
         }
         records
@@ -159,7 +185,11 @@ fn failure(is_write: bool, error: &Error) -> Outcome {
     if is_write && error.is_outcome_unknown() {
         return Outcome::InDoubt("outcome unknown");
     }
-    Outcome::Failed(if error.is_unreachable() {
+    Outcome::Failed(if error.is_write_lost() {
+        WRITE_LOST
+    } else if error.is_write_uncertain() {
+        WRITE_UNCERTAIN
+    } else if error.is_unreachable() {
         "unreachable"
     } else if error.is_busy() {
         "busy"

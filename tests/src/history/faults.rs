@@ -1,20 +1,37 @@
-//! What can happen to a node, and how it is undone.
+//! What can happen to a server, and how it is undone.
 
-use manifold_compose::Node;
+use manifold_compose::{Node, Redis};
 
 use crate::World;
 
-/// Something that happens to a node, for a while.
+/// Something that happens to a server, for a while.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
     /// How it is called in a report.
     pub name: &'static str,
     /// How long it lasts, in milliseconds: at least, at most.
     pub lasts: (u64, u64),
-    /// Brings it about, and returns when it is so.
-    pub begin: fn(&World, &Node) -> Outcome,
-    /// Undoes it.
-    pub end: fn(&World, &Node) -> Outcome,
+    /// Brings it about, and undoes it; each returns when it is so.
+    pub deed: Deed,
+}
+
+/// What is done, and to whom.
+#[derive(Debug, Clone, Copy)]
+pub enum Deed {
+    /// To a node.
+    Node {
+        /// Brings it about.
+        begin: fn(&World, &Node) -> Outcome,
+        /// Undoes it.
+        end: fn(&World, &Node) -> Outcome,
+    },
+    /// To Redis.
+    Redis {
+        /// Brings it about.
+        begin: fn(&Redis) -> Outcome,
+        /// Undoes it.
+        end: fn(&Redis) -> Outcome,
+    },
 }
 
 /// The cluster's own errors: the fault could not be brought about, or not undone.
@@ -33,32 +50,40 @@ impl Fault {
 pub const PAUSE: Fault = Fault {
     name: "pause",
     lasts: (20, 900),
-    begin: |_, node| node.pause_replay(),
-    end: |_, node| node.resume_replay(),
+    deed: Deed::Node {
+        begin: |_, node| node.pause_replay(),
+        end: |_, node| node.resume_replay(),
+    },
 };
 
 /// The replica dies, and comes back from where its last restartpoint was.
 pub const KILL: Fault = Fault {
     name: "kill",
     lasts: (20, 500),
-    begin: |_, node| node.kill(),
-    end: |_, node| node.start(),
+    deed: Deed::Node {
+        begin: |_, node| node.kill(),
+        end: |_, node| node.start(),
+    },
 };
 
 /// The replica stops answering; nothing tells its clients.
 pub const FREEZE: Fault = Fault {
     name: "freeze",
     lasts: (20, 400),
-    begin: |_, node| node.freeze(),
-    end: |_, node| node.thaw(),
+    deed: Deed::Node {
+        begin: |_, node| node.freeze(),
+        end: |_, node| node.thaw(),
+    },
 };
 
 /// The replica hears nothing from the primary, replays what it has, and goes on answering.
 pub const CUT: Fault = Fault {
     name: "cut",
     lasts: (50, 900),
-    begin: |_, node| node.cut_walreceiver(),
-    end: |_, node| node.restore_walreceiver(),
+    deed: Deed::Node {
+        begin: |_, node| node.cut_walreceiver(),
+        end: |_, node| node.restore_walreceiver(),
+    },
 };
 
 /// One of the replica's backends dies. Its server starts recovery again, and for a moment it answers from
@@ -66,8 +91,10 @@ pub const CUT: Fault = Fault {
 pub const CRASH: Fault = Fault {
     name: "crash",
     lasts: (0, 50),
-    begin: crash,
-    end: |_, node| node.wait_ready(),
+    deed: Deed::Node {
+        begin: crash,
+        end: |_, node| node.wait_ready(),
+    },
 };
 
 /// The same, and the replica is slow to replay what it has to go over again: all the while it answers
@@ -75,33 +102,43 @@ pub const CRASH: Fault = Fault {
 pub const CRASH_AND_LAG: Fault = Fault {
     name: "crash and lag",
     lasts: (100, 600),
-    begin: |world, node| {
-        set_delay(node, "3s")?;
-        crash_some_backend_soon(world, node)?;
-        node.wait_ready()
+    deed: Deed::Node {
+        begin: |world, node| {
+            set_delay(node, "3s")?;
+            crash_some_backend_soon(world, node)?;
+            node.wait_ready()
+        },
+        end: |_, node| set_delay(node, "0"),
     },
-    end: |_, node| set_delay(node, "0"),
 };
 
 /// The replica makes each commit visible a little late, as one that is busy.
 pub const DELAY: Fault = Fault {
     name: "delay",
     lasts: (100, 900),
-    begin: |_, node| set_delay(node, "5ms"),
-    end: |_, node| set_delay(node, "0"),
+    deed: Deed::Node {
+        begin: |_, node| set_delay(node, "5ms"),
+        end: |_, node| set_delay(node, "0"),
+    },
 };
 
 /// The same, later than a session needs from its write to its next read even where everything is slow.
 pub const LONGER_DELAY: Fault = Fault {
     name: "longer delay",
-    begin: |_, node| set_delay(node, "15ms"),
+    deed: Deed::Node {
+        begin: |_, node| set_delay(node, "15ms"),
+        end: |_, node| set_delay(node, "0"),
+    },
     ..DELAY
 };
 
 /// The same, and much later: another replica shows more all the while.
 pub const LONG_DELAY: Fault = Fault {
     name: "long delay",
-    begin: |_, node| set_delay(node, "50ms"),
+    deed: Deed::Node {
+        begin: |_, node| set_delay(node, "50ms"),
+        end: |_, node| set_delay(node, "0"),
+    },
     ..DELAY
 };
 
@@ -110,9 +147,44 @@ pub const LONG_DELAY: Fault = Fault {
 pub const SYNCHRONOUS_WAIT: Fault = Fault {
     name: "synchronous wait",
     lasts: (150, 450),
-    begin: |_, node| set_synchronous(node, "ANY 2 (\"replica-1\", ghost)"),
-    end: |_, node| set_synchronous(node, ""),
+    deed: Deed::Node {
+        begin: |_, node| set_synchronous(node, "ANY 2 (\"replica-1\", ghost)"),
+        end: |_, node| set_synchronous(node, ""),
+    },
 };
+
+/// Redis dies, and comes back empty.
+pub const REDIS_KILL: Fault = Fault {
+    name: "Redis killed",
+    lasts: (20, 500),
+    deed: Deed::Redis {
+        begin: Redis::kill,
+        end: Redis::start,
+    },
+};
+
+/// Redis stops answering; nothing tells its clients.
+pub const REDIS_FREEZE: Fault = Fault {
+    name: "Redis frozen",
+    lasts: (20, 400),
+    deed: Deed::Redis {
+        begin: Redis::freeze,
+        end: Redis::thaw,
+    },
+};
+
+/// Redis forgets everything, and is none the wiser.
+pub const REDIS_FLUSH: Fault = Fault {
+    name: "Redis flushed",
+    lasts: (0, 0),
+    deed: Deed::Redis {
+        begin: Redis::flush,
+        end: |_| Ok(()),
+    },
+};
+
+/// What Redis goes through in a full run.
+pub const OF_REDIS: &[Fault] = &[REDIS_KILL, REDIS_FREEZE, REDIS_FLUSH];
 
 /// What a replica of a full run goes through.
 pub const OF_REPLICAS: &[Fault] = &[
@@ -137,6 +209,10 @@ const FILL_THE_LOG: &str = "SELECT count(setval('hot', n)) FROM generate_series(
 /// No checkpoint comes by itself while a run lasts.
 const KEEP_THE_LOG: &str = "ALTER SYSTEM SET max_wal_size = '2GB'; SELECT pg_reload_conf()";
 
+/// How often it is looked whether a replica has replayed so much; each look starts a process, and the crash is as
+/// real if it has not.
+const LOOKS: usize = 100;
+
 /// How often a backend is looked for, because connections come and go meanwhile.
 const ATTEMPTS: usize = 5;
 
@@ -144,16 +220,25 @@ const ATTEMPTS: usize = 5;
 /// log of these clusters that would be wherever it just was. So there is one now, and none later.
 pub fn prepare(world: &World) {
     for node in world.cluster().nodes() {
-        world.sql(node, KEEP_THE_LOG);
+        keep_the_log(world, node);
         world.sql(node, "CHECKPOINT");
         world.caught_up();
     }
 }
 
+/// A node that was made anew has forgotten it.
+pub(super) fn keep_the_log(world: &World, node: &Node) {
+    world.sql(node, KEEP_THE_LOG);
+}
+
 fn crash(world: &World, node: &Node) -> Outcome {
     if to_go_over_again(world, node) < TO_GO_OVER_AGAIN {
-        world.sql(world.primary(), FILL_THE_LOG);
-        world.cluster().wait_replayed()?;
+        world.sql(world.acting_primary(), FILL_THE_LOG);
+        for _ in 0..LOOKS {
+            if to_go_over_again(world, node) >= TO_GO_OVER_AGAIN {
+                break;
+            }
+        }
     }
     crash_some_backend_soon(world, node)
 }
@@ -191,7 +276,7 @@ fn crash_some_backend(world: &World, node: &Node) -> Outcome {
     node.crash_backend(backend.parse().expect("a process id"))
 }
 
-fn set_delay(node: &Node, delay: &str) -> Outcome {
+pub(super) fn set_delay(node: &Node, delay: &str) -> Outcome {
     // Commits alone wait, not the records before them.
     let sql =
         format!("ALTER SYSTEM SET recovery_min_apply_delay = '{delay}'; SELECT pg_reload_conf()");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use diesel_manifold::Trap;
 
 use crate::World;
+use crate::history::failover::{Failovers, Heir, Third, Way};
 use crate::history::faults::{
     CRASH_AND_LAG, CUT, Fault, KILL, LONG_DELAY, LONGER_DELAY, PAUSE, SYNCHRONOUS_WAIT,
 };
@@ -27,6 +28,8 @@ pub struct Mutant {
     pub trap: Trap,
     /// What the sessions do.
     pub weights: Weights,
+    /// How the roles move meanwhile, if they do.
+    pub failovers: Option<Failovers>,
     /// Who breaks what meanwhile.
     pub hands: &'static [Hand],
     /// What the manifolds are set to.
@@ -60,6 +63,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "guard_inside",
         trap: Trap::GuardInside,
         weights: &[(Kind::Write, 30), (Kind::SlowRead, 70)],
+        failovers: None,
         hands: &[always(0, &[LATER]), always(1, &[LATER])],
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
@@ -70,6 +74,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "standby_snapshot",
         trap: Trap::StandbySnapshot,
         weights: &[(Kind::SlowWrite, 50), (Kind::SessionRead, 50)],
+        failovers: None,
         hands: &[always(0, &[LATER]), always(1, &[LATER])],
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
@@ -79,6 +84,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "receive_is_replay",
         trap: Trap::ReceiveIsReplay,
         weights: WRITES_AND_READS,
+        failovers: None,
         hands: &[
             restless(0, &[SHORT_PAUSE, CUT]),
             restless(1, &[SHORT_PAUSE, CUT]),
@@ -91,6 +97,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "replay_timestamp",
         trap: Trap::ReplayTimestamp,
         weights: WRITES_AND_READS,
+        failovers: None,
         hands: &[restless(0, &[SHORT_PAUSE]), restless(1, &[SHORT_PAUSE])],
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
@@ -100,6 +107,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "write_lsn_token",
         trap: Trap::WriteLsnToken,
         weights: &[(Kind::LazyWrite, 30), (Kind::SessionRead, 70)],
+        failovers: None,
         hands: &[],
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
@@ -109,6 +117,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "primary_is_fresher",
         trap: Trap::PrimaryIsFresher,
         weights: &[(Kind::Write, 4), (Kind::SessionRead, 96)],
+        failovers: None,
         hands: &[Hand {
             on: Target::Primary,
             faults: &[SYNCHRONOUS_WAIT.lasting(300, 600)],
@@ -126,6 +135,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "stamp_as_reach",
         trap: Trap::StampAsReach,
         weights: &[(Kind::Write, 8), (Kind::SessionRead, 92)],
+        failovers: None,
         hands: &[always(0, &[MUCH_LATER])],
         // The older what is known, the more stamps the late one covers.
         tuning: Tuning {
@@ -144,6 +154,7 @@ pub const MUTANTS: &[Mutant] = &[
             (Kind::BoundedEventualRead, 45),
         ],
         // Whoever leaves the one that crashes has nowhere to go but the primary, and comes back.
+        failovers: None,
         hands: &[
             Hand {
                 on: Target::Replica(0),
@@ -160,6 +171,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "ring_wrong_side",
         trap: Trap::RingWrongSide,
         weights: &[(Kind::Write, 40), (Kind::BoundedEventualRead, 60)],
+        failovers: None,
         hands: &[restless(0, &[LONG_PAUSE]), restless(1, &[LONG_PAUSE])],
         // The further apart the samples are, the more comes between.
         tuning: Tuning {
@@ -173,11 +185,128 @@ pub const MUTANTS: &[Mutant] = &[
         name: "position_before_commit",
         trap: Trap::PositionBeforeCommit,
         weights: &[(Kind::Write, 6), (Kind::SessionRead, 94)],
+        failovers: None,
         hands: &[always(0, &[MUCH_LATER]), always(1, &[MUCH_LATER])],
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
+    // Whoever was there first goes on taking writes that are lost.
+    Mutant {
+        name: "lower_timeline_wins",
+        trap: Trap::LowerTimelineWins,
+        weights: WRITES_AND_READS,
+        failovers: Some(Failovers {
+            two: (1800, 2200),
+            ..SPLITTING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // A replica may be on the new timeline and still behind the place where that left the old one.
+    Mutant {
+        name: "order_across_timelines",
+        trap: Trap::OrderAcrossTimelines,
+        weights: WRITES_AND_READS,
+        failovers: Some(Failovers {
+            heir: &[Heir::Whole],
+            third_cut: (200, 400),
+            nobody: (0, 0),
+            third: &[Third::Late],
+            stays: (0, 0),
+            away: (300, 500),
+            ..LOSING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // The later timeline is not the older one and more.
+    Mutant {
+        name: "lost_is_silent",
+        trap: Trap::LostIsSilent,
+        weights: WRITES_AND_READS,
+        failovers: Some(LOSING),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // What was lost is still there, on a node that nobody has told.
+    Mutant {
+        name: "old_timeline_reads",
+        trap: Trap::OldTimelineReads,
+        weights: &[(Kind::Write, 40), (Kind::EventualRead, 60)],
+        failovers: Some(Failovers {
+            third: &[Third::Keeps],
+            stays: (300, 600),
+            two: (300, 600),
+            ..SPLITTING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // By the time it is asked the new primary has written something of its own.
+    Mutant {
+        name: "switch_at_insert",
+        trap: Trap::SwitchAtInsert,
+        weights: WRITES_AND_READS,
+        failovers: Some(Failovers {
+            cut: (0, 60),
+            ..LOSING
+        }),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // While there is no primary calls wait for one, and are answered by the new one.
+    Mutant {
+        name: "told_before_only",
+        trap: Trap::ToldBeforeOnly,
+        weights: WRITES_AND_READS,
+        failovers: Some(LOSING),
+        hands: &[],
+        tuning: Tuning::DEFAULT,
+        shown_by: Sign::Violations,
+    },
+    // One process has noticed the promotion and the other one has not.
+    Mutant {
+        name: "other_timeline_ignored",
+        trap: Trap::OtherTimelineIgnored,
+        weights: &[(Kind::Write, 30), (Kind::SessionRead, 40), (Kind::Hop, 30)],
+        failovers: Some(Failovers {
+            two: (600, 900),
+            ..SPLITTING
+        }),
+        hands: &[],
+        // The longer it takes, the more sessions hop meanwhile.
+        tuning: Tuning {
+            poll: Duration::from_millis(600),
+            ..Tuning::DEFAULT
+        },
+        shown_by: Sign::Violations,
+    },
 ];
+
+/// A failover that loses what was written last, and no hand to help it.
+const LOSING: Failovers = Failovers {
+    ways: &[Way::Dies],
+    heir: &[Heir::Cut],
+    third_cut: (0, 0),
+    cut: (60, 150),
+    nobody: (50, 250),
+    third: &[Third::Cut],
+    stays: (0, 50),
+    away: (0, 50),
+    two: (50, 100),
+    rests: (200, 400),
+};
+
+/// From then on there are two.
+const SPLITTING: Failovers = Failovers {
+    ways: &[Way::Stays],
+    ..LOSING
+};
 
 const SHORT_PAUSE: Fault = PAUSE.lasting(20, 150);
 const LONG_PAUSE: Fault = PAUSE.lasting(300, 900);
@@ -215,6 +344,7 @@ impl Mutant {
             time: TIME,
             weights: self.weights,
             dropped: 0,
+            failovers: self.failovers,
             hands: self.hands,
             tuning: self.tuning,
             ..Plan::full()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::history::failover::Failovers;
 use crate::history::faults;
 use crate::history::nemesis::{Hand, Target};
 use crate::history::operation::{Kind, Weights};
@@ -19,6 +20,8 @@ pub struct Plan {
     pub weights: Weights,
     /// Of 1000 operations, how many their caller drops half way.
     pub dropped: u32,
+    /// How the roles move meanwhile, if they do.
+    pub failovers: Option<Failovers>,
     /// Who breaks what meanwhile.
     pub hands: &'static [Hand],
     /// What the manifolds are set to.
@@ -62,7 +65,7 @@ const WEIGHTS: Weights = &[
     (Kind::Hop, 2),
 ];
 
-const BOTH_REPLICAS: &[Hand] = &[
+const BOTH_REPLICAS_AND_REDIS: &[Hand] = &[
     Hand {
         on: Target::Replica(0),
         faults: faults::OF_REPLICAS,
@@ -73,10 +76,15 @@ const BOTH_REPLICAS: &[Hand] = &[
         faults: faults::OF_REPLICAS,
         rests: (50, 500),
     },
+    Hand {
+        on: Target::Redis,
+        faults: faults::OF_REDIS,
+        rests: (200, 1000),
+    },
 ];
 
 impl Plan {
-    /// The full run: every kind of operation, every fault, on both replicas.
+    /// The full run: every kind of operation, every fault, on both replicas and on Redis, and failovers.
     pub fn full() -> Self {
         Self {
             sessions: 8,
@@ -84,7 +92,8 @@ impl Plan {
             time: Duration::from_secs(60),
             weights: WEIGHTS,
             dropped: 10,
-            hands: BOTH_REPLICAS,
+            failovers: Some(Failovers::FULL),
+            hands: BOTH_REPLICAS_AND_REDIS,
             tuning: Tuning::DEFAULT,
             limit: Duration::from_secs(3),
             liveness: 90,

@@ -14,6 +14,10 @@ diesel::table! {
     register (key) { key -> Integer, value -> BigInt, }
 }
 
+diesel::table! {
+    log (key, number) { key -> Integer, number -> BigInt, }
+}
+
 /// A value of a row, by raw SQL.
 #[derive(QueryableByName)]
 struct Value {
@@ -21,17 +25,30 @@ struct Value {
     value: i64,
 }
 
-/// Makes the tables in the world's database: the register with a row for each session, and a sequence
-/// that can fill the log.
+/// Makes the tables in the world's database: the register with a row for each session, the log of all writes, and a
+/// sequence that can fill the servers' log.
 pub fn create(world: &World, sessions: usize) {
     let sql = format!(
         "CREATE TABLE register (key int PRIMARY KEY, value bigint NOT NULL);
          INSERT INTO register SELECT key, 0 FROM generate_series(0, {sessions} - 1) key;
+         CREATE TABLE log (key int NOT NULL, number bigint NOT NULL);
          CREATE SEQUENCE hot;
-         ALTER TABLE register OWNER TO app;"
+         ALTER TABLE register OWNER TO app;
+         ALTER TABLE log OWNER TO app;"
     );
-    world.sql(world.primary(), &sql);
+    world.sql(world.acting_primary(), &sql);
     world.caught_up();
+}
+
+/// The writes that are there: row and number, as often as they were written. One that a failover lost is not.
+pub fn surviving(world: &World) -> Vec<(usize, i64)> {
+    let rows = world.sql(world.acting_primary(), "SELECT key, number FROM log");
+    let parsed = rows.lines().map(|row| {
+        let (key, number) = row.split_once('|').expect("two columns");
+        let key = key.parse().expect("a key");
+        (key, number.parse().expect("a number"))
+    });
+    parsed.collect()
 }
 
 /// The register, through one process.
@@ -99,6 +116,9 @@ impl Register {
         let older = register::table.find(row).filter(register::value.lt(value));
         let put = diesel::update(older).set(register::value.eq(value));
         put.execute(conn).await?;
+        let said = (log::key.eq(row), log::number.eq(value));
+        let say = diesel::insert_into(log::table).values(said);
+        say.execute(conn).await?;
         if !open.is_zero() {
             let pause = diesel::sql_query("SELECT pg_sleep($1)");
             pause

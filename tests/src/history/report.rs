@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::history::checker::{Verdict, Violation};
+use crate::history::aftermath::Aftermath;
+use crate::history::checker::{self, Tally, Verdict, Violation};
 use crate::history::client::DROPPED;
 use crate::history::nemesis::Happened;
 use crate::history::plan::Plan;
@@ -26,6 +27,8 @@ pub struct Report {
     pub records: Vec<Vec<Record>>,
     /// What the hands did.
     pub happened: Vec<Happened>,
+    /// What was left.
+    pub aftermath: Aftermath,
     /// What the checks found.
     pub verdict: Verdict,
 }
@@ -47,9 +50,11 @@ impl Report {
             found.push(format!("{done} operations of {asked}"));
         }
         let faults = self.plan.hands.iter().flat_map(|hand| hand.faults);
-        for fault in faults {
-            if !self.happened.iter().any(|it| it.name == fault.name) {
-                found.push(format!("no {} happened", fault.name));
+        let ways = self.plan.failovers.iter().flat_map(|it| it.ways);
+        let names = faults.map(|it| it.name).chain(ways.map(|it| it.name()));
+        for name in names {
+            if !self.happened.iter().any(|it| it.name == name) {
+                found.push(format!("no {name} happened"));
             }
         }
         found.dedup();
@@ -74,6 +79,38 @@ impl Report {
             }
         }
         100.0 * succeeded / f64::max(asked, 1.0)
+    }
+
+    /// What became of each session's writes.
+    pub fn tally(&self) -> Vec<Tally> {
+        checker::tally(&self.records, &self.aftermath)
+    }
+
+    /// What failovers lost, and who was told.
+    fn tell_losses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.tally();
+        let sum = |of: fn(&Tally) -> usize| all.iter().map(of).sum::<usize>();
+        let losers = all.iter().filter(|it| it.lost > 0).count();
+        writeln!(
+            f,
+            "acknowledged writes: {}, lost: {} of {losers} sessions, told lost: {}, told uncertain: {}; \
+             told {} times lost, {} times uncertain",
+            sum(|it| it.acknowledged),
+            sum(|it| it.lost),
+            sum(|it| it.told_lost),
+            sum(|it| it.told_uncertain),
+            sum(|it| it.alarms),
+            sum(|it| it.doubts),
+        )?;
+        for (session, it) in all.iter().enumerate().filter(|(_, it)| it.lost > 0) {
+            let (lost, told, maybe) = (it.lost, it.told_lost, it.told_uncertain);
+            let written = it.acknowledged;
+            writeln!(
+                f,
+                "  session {session}: {written} acknowledged, {lost} lost, {told} told lost, {maybe} told uncertain"
+            )?;
+        }
+        Ok(())
     }
 
     /// Which promises were broken how often: `own writes 3, need met 1`.
@@ -176,6 +213,9 @@ impl fmt::Display for Report {
         )?;
         let faults = listed(tally(self.happened.iter().map(|it| it.name)));
         writeln!(f, "faults: {} ({faults})", self.happened.len())?;
+        if !self.aftermath.failovers.is_empty() {
+            self.tell_losses(f)?;
+        }
         let pairs = self.verdict.gap_pairs;
         writeln!(f, "pairs in the gap from replica to primary: {pairs}")?;
         writeln!(f, "seed: {}", self.seed)?;

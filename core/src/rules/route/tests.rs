@@ -1,5 +1,3 @@
-//! The table of steps.
-
 use super::*;
 use Knowledge::{Behind, Enough, Likely, Perhaps};
 use Progress::{Asked, Fresh, Waited};

@@ -1,5 +1,3 @@
-//! What a session remembers, and what it forgets.
-
 use super::*;
 use crate::terms::sighting::{Door, Incarnation, Keeper};
 

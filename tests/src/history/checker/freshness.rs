@@ -15,12 +15,12 @@ pub struct Freshness {
 }
 
 impl Check for Freshness {
-    fn next(&mut self, facts: &Facts, record: &Record, found: &mut Found<'_>) {
+    fn next(&mut self, facts: &Facts<'_>, record: &Record, found: &mut Found<'_>) {
         let Some(bound) = record.bound() else { return };
         let horizon = self.horizons.entry(bound);
         let horizon = horizon.or_insert_with(|| Horizon::new(facts, None));
-        let numbers = horizon.numbers(facts, record.start, bound);
-        if let Some((row, shown, number)) = missing(record, numbers) {
+        let numbers = horizon.numbers(facts, (record.start, record.end), bound);
+        if let Some((row, shown, number)) = missing(record, &numbers) {
             let what = format!(
                 "row {row} shows {shown}, and {number} was acknowledged {bound:?} before the call"
             );
@@ -37,7 +37,7 @@ pub struct ProcessWrites {
 }
 
 impl Check for ProcessWrites {
-    fn next(&mut self, facts: &Facts, record: &Record, found: &mut Found<'_>) {
+    fn next(&mut self, facts: &Facts<'_>, record: &Record, found: &mut Found<'_>) {
         let is_asked = matches!(
             record.step.operation,
             Operation::Read {
@@ -50,8 +50,8 @@ impl Check for ProcessWrites {
         }
         let horizon = self.horizons.entry(record.process);
         let horizon = horizon.or_insert_with(|| Horizon::new(facts, Some(record.process)));
-        let numbers = horizon.numbers(facts, record.start, Duration::ZERO);
-        if let Some((row, shown, number)) = missing(record, numbers) {
+        let numbers = horizon.numbers(facts, (record.start, record.end), Duration::ZERO);
+        if let Some((row, shown, number)) = missing(record, &numbers) {
             let what =
                 format!("row {row} shows {shown}, and this process wrote {number} before the call");
             found.violation(Promise::ProcessWrites, what);

@@ -8,7 +8,7 @@ use crate::history::record::{Outcome, Record, Role};
 pub struct OneSnapshot;
 
 impl Check for OneSnapshot {
-    fn next(&mut self, _: &Facts, record: &Record, found: &mut Found<'_>) {
+    fn next(&mut self, _: &Facts<'_>, record: &Record, found: &mut Found<'_>) {
         let differs = record.shown().windows(2).find(|pair| pair[0] != pair[1]);
         if let Some(pair) = differs {
             let what = format!("{:?}, then {:?} on one snapshot", pair[0], pair[1]);
@@ -31,7 +31,7 @@ impl OnlyWritten {
 }
 
 impl Check for OnlyWritten {
-    fn next(&mut self, facts: &Facts, record: &Record, found: &mut Found<'_>) {
+    fn next(&mut self, facts: &Facts<'_>, record: &Record, found: &mut Found<'_>) {
         let cached = match record.outcome {
             Outcome::Cached(shown) => Some((self.row, shown)),
             _ => None,
@@ -55,7 +55,7 @@ impl Check for OnlyWritten {
 pub struct NeedMet;
 
 impl Check for NeedMet {
-    fn next(&mut self, _: &Facts, record: &Record, found: &mut Found<'_>) {
+    fn next(&mut self, _: &Facts<'_>, record: &Record, found: &mut Found<'_>) {
         let Some(trace) = &record.trace else { return };
         let (Role::Replica, Some(need), Some(stamp)) = (trace.role, trace.need, trace.stamp) else {
             return;
