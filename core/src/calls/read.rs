@@ -341,6 +341,11 @@ pub fn kept(lease: &Lease, began: Tick, ended: Tick) -> Kept {
     }
 }
 
+/// The node did not refuse anything; it just went silent.
+pub fn stopped_answering(node: &Node) -> Error {
+    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
+}
+
 fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {
     Loaded {
         output: Outcome::failed(error),

@@ -68,8 +68,3 @@ pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Kn
     lease.give_back();
     None
 }
-
-/// The node did not refuse anything; it just went silent.
-pub fn stopped_answering(node: &Node) -> Error {
-    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
-}
