@@ -30,7 +30,7 @@ freshness: ## what exact reads cost: own writes read back, reads beside 100 writ
 	$(CARGO) run --release --package manifold-tests --bin freshness -- $(ARGS)
 
 poolers: ## two writers and eight readers through PgBouncer and HAProxy for a minute; ARGS="5" takes seconds
-	@scripts/requirements
+	@scripts/requirements pgbouncer haproxy
 	$(CARGO) run --package manifold-tests --bin poolers -- $(ARGS)
 
 demo-compose: ## the same in containers, the example included, http://127.0.0.1:5291
