@@ -6,6 +6,7 @@
 
 pub mod history;
 pub mod log;
+pub mod outage;
 mod readme;
 pub mod schema;
 pub mod shop;
