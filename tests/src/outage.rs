@@ -93,6 +93,12 @@ pub async fn run(world: &World, manifold: &Manifold, load: Load) -> Noticed {
             tokio::spawn(worker(row).work(stop, written))
         })
         .collect();
+    // The one that came back last may be left out still.
+    until("all nodes are in use", async || {
+        let nodes = manifold.nodes();
+        nodes.iter().all(|node| node.available)
+    })
+    .await;
     all_wrote(&written, ROUND_OF_WRITES).await;
 
     let old = world.acting_primary();
