@@ -13,6 +13,7 @@ use crate::terms::error::{Error, Result};
 use crate::terms::position::Position;
 use crate::terms::route::Role;
 use crate::terms::settings::{Balance, ReadSettings, Settings};
+use crate::terms::sighting::Sighting;
 use crate::terms::trap::Trapped;
 
 pub mod commit;
@@ -30,6 +31,7 @@ pub mod status;
 pub mod survey;
 pub mod tour;
 pub mod track;
+pub mod transaction;
 pub mod upkeep;
 pub mod watcher;
 
@@ -194,6 +196,13 @@ impl Pools {
     #[cfg(feature = "migrations")]
     pub async fn open_for_migrations(&self) -> Result<diesel_async::AsyncPgConnection> {
         let primary = self.primary().ok_or_else(nobody_writes)?;
+        if primary.is_opaque() {
+            // The lock that keeps the others waiting would be the pooler's.
+            return Err(Error::configuration(
+                format!("`{}` is behind a pooler or a balancer", primary.name),
+                "migrate with a manifold that reaches the primary directly",
+            ));
+        }
         primary.open_bare().await
     }
 
@@ -241,6 +250,14 @@ impl Pools {
     /// The node that takes the writes, as far as anybody knows.
     pub fn primary(&self) -> Option<Arc<Node>> {
         self.node(self.shared.roles.now().primary()?)
+    }
+
+    /// What somebody behind an opaque endpoint answers as that was seen there.
+    pub fn role_of(&self, seen: Option<&Sighting>) -> Role {
+        match seen {
+            Some(seen) if self.shared.is_latest_primary(seen) => Role::Primary,
+            _ => Role::Replica,
+        }
     }
 
     /// Whether it is this node that takes the writes.

@@ -44,6 +44,9 @@ use crate::terms::error::Result;
 ///   that one may show the user less, until the write is older than `ttl`. This process knows it meanwhile.
 /// * A Redis that acknowledges and forgets one token but not its marker: a clock set forward by more than
 ///   1 s and an eighth of `ttl`, or somebody who deletes or writes our keys.
+/// * A write that PostgreSQL lost in a failover: each session tells its user that has his token, until it is
+///   saved that he was told; one that is everything up to now does not know what he wrote, nor does one after
+///   `ttl`.
 /// * A process whose clock stood still, on a machine that was suspended, until it has seen the primary again.
 /// * Two primaries of Redis at a time, of which the isolated one goes on to be asked: set its
 ///   `min-replicas-to-write`, then it refuses.

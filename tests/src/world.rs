@@ -77,6 +77,11 @@ impl World {
         &self.cluster
     }
 
+    /// The name of this test's database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Whoever is the primary now; after failovers another node than the one of that name.
     pub fn acting_primary(&self) -> &Node {
         let primary = self.cluster.current_primary();

@@ -46,6 +46,7 @@ pub struct PgBouncerBuilder {
     pool_mode: PoolMode,
     pool_size: Option<u32>,
     max_prepared_statements: Option<u32>,
+    ignore_startup_parameters: Option<String>,
 }
 
 impl Cluster {
@@ -60,12 +61,21 @@ impl Cluster {
             pool_mode: PoolMode::default(),
             pool_size: None,
             max_prepared_statements: None,
+            ignore_startup_parameters: None,
         };
         builder.also(node)
     }
 }
 
 impl PgBouncerBuilder {
+    /// The node is reached through what listens on this port of 127.0.0.1, such as a [`crate::HaProxy`]'s.
+    pub fn through(mut self, port: u16) -> Self {
+        if let Some((_, first)) = self.nodes.first_mut() {
+            *first = port;
+        }
+        self
+    }
+
     /// Another node, by a database of its name.
     pub fn also(mut self, node: &Node) -> Self {
         self.nodes.push((node.name().to_owned(), node.port()));
@@ -101,6 +111,12 @@ impl PgBouncerBuilder {
     /// 1.21 on; older versions do not know it, and do not start with it.
     pub fn max_prepared_statements(mut self, statements: u32) -> Self {
         self.max_prepared_statements = Some(statements);
+        self
+    }
+
+    /// `ignore_startup_parameters`: those that it takes and forgets. The default is `extra_float_digits`.
+    pub fn ignore_startup_parameters(mut self, names: impl Into<String>) -> Self {
+        self.ignore_startup_parameters = Some(names.into());
         self
     }
 
@@ -173,6 +189,9 @@ impl PgBouncerBuilder {
         }
         if let Some(statements) = &self.max_prepared_statements {
             say("max_prepared_statements", statements);
+        }
+        if let Some(names) = &self.ignore_startup_parameters {
+            say("ignore_startup_parameters", names);
         }
         let encrypted = self.site.configuration.is_encrypted();
         say(

@@ -132,6 +132,7 @@ impl Calls {
             floor: self.cache.fence(&key),
             stamp: true,
             reach: seen.is_some(),
+            ..Wanted::default()
         };
         let loaded = self.load(caller, &call.read, body, wanted).await;
         match (loaded.output.answer(), loaded.origin) {

@@ -17,11 +17,11 @@ use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
 use crate::terms::clock::Moment;
-use crate::terms::error::Error;
+use crate::terms::error::{Error, Result};
 use crate::terms::memory::Memory;
 use crate::terms::outcome::Outcome;
 use crate::terms::position::Position;
-use crate::terms::route::{Role, Route, Source};
+use crate::terms::route::{Route, Source};
 use crate::terms::sighting::{Keeper, Kept, Sighting, Tick};
 use crate::terms::trap::Trap;
 
@@ -45,6 +45,8 @@ pub struct Wanted {
     pub stamp: bool,
     /// The reach: the answer is to be kept in Redis.
     pub reach: bool,
+    /// A session remembers it.
+    pub remembered: bool,
 }
 
 impl Calls {
@@ -94,14 +96,19 @@ impl Calls {
         let heeded = self.heeded(policy, memory.as_deref());
         let mut tour = self.pools.tour(need, heeded);
         let memory = memory.as_deref().filter(|_| policy.heeds_session());
+        let wanted = Wanted {
+            remembered: memory.is_some(),
+            ..wanted
+        };
         let mut attempts = 0;
         loop {
             let Stop { lease, known } = match tour.next().await {
                 Ok(stop) => stop,
                 Err(error) => return nowhere(error),
             };
-            let (node, of_primary) = (lease.node().id, lease.is_of_primary());
-            let may_be_behind = matches!(known, Known::Ask) && !of_primary;
+            let node = Arc::clone(lease.node());
+            // The primary is asked for its position only, unless another server may answer in its place.
+            let may_be_behind = lease.is_opaque() || !lease.is_of_primary();
             // The arguments once more, for another node, or for the next primary.
             let spare = if attempts + 1 < call.attempts {
                 body.again()
@@ -118,15 +125,16 @@ impl Calls {
             };
             attempts += 1;
             let run = self.run_on(&tour, &mut lease, known, body, wanted).await;
+            let of_primary = lease.is_of_primary();
             if run.left == Left::Broken {
-                tour.failed(node);
+                tour.failed(node.id);
             } else if run.behind {
-                tour.behind();
+                tour.behind(&node);
             }
             match spare {
                 Some(again) if run.behind || run.may_go_better(of_primary) => {
                     if !run.behind {
-                        tour.failed(node);
+                        tour.failed(node.id);
                     }
                     body = again;
                     continue;
@@ -134,17 +142,29 @@ impl Calls {
                 None if run.behind => return nowhere(Error::behind()),
                 _ => {}
             }
-            if let Some(memory) = memory {
-                remember(memory, &tour, &lease, &run);
-                // A failover that became known meanwhile: the answer may show a state without what it lost.
-                if !tour.is_trapped(Trap::ToldBeforeOnly)
-                    && let Err(error) = self.judge(Some(memory))
-                {
-                    return nowhere(error);
-                }
+            if let Some(memory) = memory
+                && let Err(error) = self.remember(memory, &tour, &lease, &run)
+            {
+                return nowhere(error);
             }
             return self.loaded(call.name, &tour, &lease, run, attempts);
         }
+    }
+
+    /// The session remembers what it was shown; and is told of what it lost, if a failover became known meanwhile:
+    /// the answer may show a state without that.
+    fn remember<T: Outcome>(
+        &self,
+        memory: &Memory,
+        tour: &Tour<'_>,
+        lease: &Lease,
+        run: &Run<T>,
+    ) -> Result<()> {
+        remember(memory, tour, lease, run);
+        if tour.is_trapped(Trap::ToldBeforeOnly) {
+            return Ok(());
+        }
+        self.judge(Some(memory))
     }
 
     /// Tells who answered.
@@ -191,7 +211,16 @@ impl Calls {
         });
         let ended = ticks.next();
         let behind = lease.notes().is_behind();
-        let reach = if wanted.reach && !behind && output.answer().is_some() {
+        if lease.is_opaque() {
+            let survey = &self.pools;
+            lease.answers_as(survey.role_of(sighting.as_deref()));
+        }
+        let reach = if lease.is_opaque() {
+            // Whatever came of the body, it has seen what it has seen.
+            lease
+                .close((wanted.reach || wanted.remembered) && !behind)
+                .await
+        } else if wanted.reach && !behind && output.answer().is_some() {
             lease.reach().await
         } else {
             None
@@ -284,6 +313,11 @@ fn remember<T: Outcome>(memory: &Memory, tour: &Tour<'_>, lease: &Lease, run: &R
     let broken = run.left == Left::Broken;
     let included = if broken { &[] } else { tour.included() };
     match run.sighting.as_deref() {
+        _ if lease.is_opaque() => match run.reach {
+            Some(reach) => memory.showed(reach, included),
+            // The primary's next position will bound it.
+            None => memory.loaded(Kept::at_primary(run.began, run.ended), included),
+        },
         Some(seen) if tour.is_trapped(Trap::StampAsReach) => {
             memory.resolved(&run.kept(lease), seen.stamp());
         }
@@ -319,26 +353,20 @@ async fn run<B: ReadBody>(
             (sighting, notes.around(body.run(&mut conn)).await)
         }
         // What the statement sees was fixed when it began.
-        Known::Ask if tour.is_trapped(Trap::GuardInside) => {
+        Known::Ask if tour.is_trapped(Trap::GuardInside) && !lease.is_opaque() => {
             let mut conn = ReadConn::new(lease.wire());
             let output = notes.around(body.run(&mut conn)).await;
             let sighting = lease.ask().await;
-            let role = lease.role();
-            let fresh = sighting.as_ref();
-            notes.decide(fresh.is_some_and(|seen| tour.accepts(role, seen)));
+            notes.decide(tour.judge(lease).accepts(sighting.as_deref()));
             (sighting, output)
         }
         Known::Ask => {
             notes.ask();
             let question = lease.ask_beside();
-            let role = lease.role();
+            let judge = tour.judge(lease);
             let deciding = async {
                 let sighting = question.await;
-                // The primary is asked for the stamp only; without one its answer is fresh, too.
-                let fresh = sighting
-                    .as_ref()
-                    .map_or(role == Role::Primary, |seen| tour.accepts(role, seen));
-                notes.decide(fresh);
+                notes.decide(judge.accepts(sighting.as_deref()));
                 sighting
             };
             let mut conn = ReadConn::new(lease.wire());
@@ -351,15 +379,16 @@ async fn run<B: ReadBody>(
 /// Asks the lease's node where it is, before anything is read. `None`: it is behind or cannot tell, and
 /// was left.
 pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Known)> {
-    let (node, role) = (lease.node().id, lease.role());
+    let node = Arc::clone(lease.node());
     let sighting = lease.ask().await;
     match sighting {
-        Some(sighting) if tour.accepts(role, &sighting) => {
+        Some(sighting) if tour.judge(&lease).accepts(Some(&sighting)) => {
             return Some((lease, Known::Enough(Some(sighting))));
         }
-        None if lease.settle().await == Left::Broken => tour.failed(node),
-        _ => tour.behind(),
+        None if lease.settle().await == Left::Broken => tour.failed(node.id),
+        _ => tour.behind(&node),
     }
+    lease.close(false).await;
     lease.give_back();
     None
 }

@@ -21,6 +21,7 @@ use crate::query::conn::ReadConn;
 use crate::terms::call::Name;
 use crate::terms::error::{Error, Result};
 use crate::terms::memory::Memory;
+use crate::terms::position::Position;
 use crate::terms::sighting::{Kept, Sighting, Tick};
 
 /// Every snapshot goes by this name.
@@ -77,16 +78,28 @@ impl Calls {
         }
         // What the snapshot shows is shown while the body runs, so a call inside must know it already.
         let showing = memory.map(|memory| {
-            let open = kept(&lease, began, Tick::NEVER);
+            let open = if lease.is_opaque() {
+                // What it shows only the primary is known to show, until it has told a position.
+                Kept::at_primary(began, Tick::NEVER)
+            } else {
+                kept(&lease, began, Tick::NEVER)
+            };
             Showing::begin(memory, open, &tour, &self.pools.survey().ticks)
         });
         let notes = lease.notes();
         let output = notes.around(body(&mut ReadConn::new(lease.wire()))).await;
-        if !notes.is_busy() {
-            // If it fails the connection is broken, and `settle` says so.
-            let _ = lease.roll_back().await;
+        let reach = if lease.is_opaque() {
+            lease.close(memory.is_some()).await
+        } else {
+            if !notes.is_busy() {
+                // If it fails the connection is broken, and `settle` says so.
+                let _ = lease.roll_back().await;
+            }
+            None
+        };
+        if let Some(showing) = showing {
+            showing.end(reach);
         }
-        drop(showing);
         lease.settle().await;
         let route = self.route(NAME, &tour, &lease, sighting.as_deref(), at, 1);
         telemetry::answered(route);
@@ -112,6 +125,21 @@ impl<'m> Showing<'m> {
     }
 }
 
+impl Showing<'_> {
+    /// It ends, and everything that it has shown lies before `reach`, if that is known.
+    fn end(self, reach: Option<Position>) {
+        let ended = self.ticks.next();
+        self.memory.ends(&self.open, ended);
+        if let Some(reach) = reach {
+            let open = Kept {
+                ended,
+                ..self.open.clone()
+            };
+            self.memory.resolved(&open, reach);
+        }
+    }
+}
+
 impl Drop for Showing<'_> {
     fn drop(&mut self) {
         self.memory.ends(&self.open, self.ticks.next());
@@ -131,7 +159,7 @@ async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<Arc<Sighting>>)> {
             continue;
         };
         let node = lease.node().id;
-        let Err(error) = lease.begin(BEGIN).await else {
+        let Err(error) = lease.snapshot(BEGIN).await else {
             return Ok((lease, sighting));
         };
         broken += 1;

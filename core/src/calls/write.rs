@@ -21,6 +21,9 @@ use crate::terms::invalidations::Invalidations;
 use crate::terms::outcome::Outcome;
 use crate::terms::route::{Reason, Role, Route, Source};
 
+/// So often the primary's endpoint may lead to another server, which it does for a moment while roles change.
+const ELSEWHERE: u8 = 3;
+
 impl Calls {
     /// Runs a write on the primary.
     pub async fn write<B: WriteBody>(
@@ -132,22 +135,27 @@ impl Calls {
 
     /// A connection to the primary with the transaction open.
     async fn begin(&self, call: &WriteCall) -> Result<Lease> {
-        let mut lease = self.pools.write().await?;
-        let node = Arc::clone(lease.node());
-        let begun = node.unless_left_out(lease.begin(call.begin())).await;
-        let Err(error) = begun.ok_or_else(|| stopped_answering(&node))? else {
-            return Ok(lease);
-        };
-        if lease.settle().await != Left::Broken {
-            return Err(error.into());
+        let (mut broken, mut elsewhere) = (false, 0);
+        loop {
+            let mut lease = self.pools.write().await?;
+            let node = Arc::clone(lease.node());
+            let begun = node.unless_left_out(lease.begin_write(call.begin())).await;
+            match begun.ok_or_else(|| stopped_answering(&node))? {
+                Ok(true) => return Ok(lease),
+                // The pools know by now that it is none, and wait for one.
+                Ok(false) if elsewhere < ELSEWHERE => elsewhere += 1,
+                Ok(false) => {
+                    let why = "who answers there is not the primary; nothing was run";
+                    return Err(Error::unreachable(&*node.name, why, None));
+                }
+                // The pool lent a connection whose end it had not heard of yet. Nothing was done on it, so a
+                // fresh one may begin.
+                Err(error) if lease.settle().await != Left::Broken || broken => {
+                    return Err(error.into());
+                }
+                Err(_) => broken = true,
+            }
         }
-        // The pool lent a connection whose end it had not heard of yet. Nothing was done on it, so a
-        // fresh one may begin.
-        let mut lease = self.pools.write().await?;
-        let node = Arc::clone(lease.node());
-        let begun = node.unless_left_out(lease.begin(call.begin())).await;
-        begun.ok_or_else(|| stopped_answering(&node))??;
-        Ok(lease)
     }
 }
 

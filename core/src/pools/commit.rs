@@ -131,11 +131,14 @@ impl Lease {
         }
     }
 
+    /// Where the primary was. Through an opaque endpoint it may be another server that was asked, such as
+    /// behind COMMIT: then it is not known, unless that is the primary, too.
     fn position_of(&self, asked: Tick, found: Whereabouts) -> Option<Position> {
-        let at = self.node().shared.clock.now();
+        let shared = &self.node().shared;
+        let at = shared.clock.now();
         let asked = Asked { tick: asked, at };
-        let sighting = (self.node().shared.survey).sight(self.line(), asked, found, None)?;
-        Some(sighting.position)
+        let sighting = shared.survey.sight(self.line(), asked, found, None)?;
+        (!self.is_opaque() || shared.is_latest_primary(&sighting)).then_some(sighting.position)
     }
 
     /// Whether `error` is the connection's end and not the server's answer.

@@ -17,6 +17,7 @@ use crate::pools::node::Plan;
 use crate::pools::queries::{self, Whereabouts};
 use crate::pools::shared::Shared;
 use crate::pools::track::Track;
+use crate::terms::endpoint::Way;
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
 use crate::terms::sighting::{Door, Incarnation, Tick};
@@ -29,6 +30,7 @@ pub mod failure;
 #[cfg(feature = "tls")]
 mod handshake;
 pub mod identity;
+pub mod pooler;
 pub mod server;
 
 use encryption::Connector as TlsConnector;
@@ -175,19 +177,32 @@ impl Connector {
     }
 
     async fn connect_unbounded(&self) -> Result<Opened, ConnectError> {
-        let mut conn = self.server.open().await?;
+        let is_direct = self.server.way() == Way::Direct;
+        let nonce = is_direct.then(|| pooler::nonce(dice::roll()));
+        let mut conn = match &nonce {
+            Some(nonce) => self.server.open_marked(nonce).await?,
+            None => self.server.open_through().await?,
+        };
         let asked = self.shared.asked();
         let (identity, line, found) = self
-            .set_up(&mut conn, asked.tick)
+            .set_up(&mut conn, asked.tick, nonce.as_deref())
             .await
-            .map_err(|error| ConnectError::setup(self.server.address(), error))?;
+            .map_err(|error| ConnectError::setup(self.server.address(), error))?
+            .ok_or_else(|| {
+                let why = format!(
+                    "{}: a setting that the connection began with is gone",
+                    self.server.address()
+                );
+                ConnectError::new(Class::Pooler(pooler::DECLARE), why, None)
+            })?;
         self.check(&identity)?;
         if let Some(found) = found {
             let followed = self.track.followed(&line.door);
             self.shared.heard(self.node, &line, asked, found, followed);
         }
         let is_standby = found.is_none_or(|found| found.standby);
-        if self.session == Session::Write && is_standby {
+        // Through an opaque endpoint each transaction is asked for itself.
+        if is_direct && self.session == Session::Write && is_standby {
             let why = format!("{} is a standby, in recovery", self.server.address());
             return Err(ConnectError::new(Class::Standby, why, None));
         }
@@ -198,19 +213,48 @@ impl Connector {
         })
     }
 
+    /// What is said and asked once. Through an opaque endpoint nothing is said that would stay: it would stay
+    /// with the server's connection. diesel-async itself has set `TimeZone` and `client_encoding`, as
+    /// every connection of it does; those two PgBouncer follows, and sets for each client anew
+    /// ([features](https://www.pgbouncer.org/config.html#track_extra_parameters)). `None`: a connection that began
+    /// with this `nonce` does not know it.
     async fn set_up(
         &self,
         conn: &mut AsyncPgConnection,
         opened: Tick,
-    ) -> QueryResult<(Identity, Line, Option<Whereabouts>)> {
-        type Row = (Option<i64>, String, String, (String, Option<String>), i64);
-        let read_only = self.session == Session::Read;
-        let timeout = self.timeout.as_millis();
-        conn.batch_execute(&format!(
-            "SET default_transaction_read_only = {read_only}; SET statement_timeout = {timeout}"
-        ))
-        .await?;
-        // Both are kept prepared from now on, so that they go out ahead of what they must precede.
+        nonce: Option<&str>,
+    ) -> QueryResult<Option<(Identity, Line, Option<Whereabouts>)>> {
+        type Run = (String, Option<String>);
+        type Row = (Option<i64>, String, String, Option<String>, Run, i64);
+        let system = sql::<Nullable<BigInt>>("(SELECT system_identifier FROM pg_control_system())");
+        let schemas = sql::<Text>("array_to_string(current_schemas(false), ',')");
+        let mark = sql::<Nullable<Text>>(pooler::MARK);
+        let segment = sql::<BigInt>("pg_size_bytes(current_setting('wal_segment_size'))");
+        let (system, database, schemas, mark, (started, recovered), segment): Row =
+            diesel::select((
+                system,
+                queries::current_database(),
+                schemas,
+                mark,
+                (queries::Started, queries::Recovered),
+                segment,
+            ))
+            .get_result(conn)
+            .await?;
+        let incarnation = match nonce {
+            Some(nonce) if mark.as_deref() != Some(nonce) => return Ok(None),
+            Some(_) => {
+                let read_only = self.session == Session::Read;
+                let timeout = self.timeout.as_millis();
+                conn.batch_execute(&format!(
+                    "SET default_transaction_read_only = {read_only}; SET statement_timeout = {timeout}"
+                ))
+                .await?;
+                Incarnation::new(&started, recovered.as_deref())
+            }
+            None => Incarnation::nobodys(),
+        };
+        // These are kept prepared from now on, so that they go out ahead of what they must precede.
         let found = if self.is_placed {
             Some(queries::whereabouts(conn, self.shared.survey.trapped).await?)
         } else {
@@ -218,23 +262,10 @@ impl Connector {
         };
         if self.session == Session::Write {
             queries::prepare_commit(conn).await?;
+            if nonce.is_none() {
+                queries::incarnation(conn).await?;
+            }
         }
-        let system = sql::<Nullable<BigInt>>("(SELECT system_identifier FROM pg_control_system())");
-        let schemas = sql::<Text>("array_to_string(current_schemas(false), ',')");
-        let started = sql::<Text>("pg_postmaster_start_time()::text");
-        let recovered = sql::<Nullable<Text>>(
-            "(SELECT backend_start::text FROM pg_stat_activity WHERE backend_type = 'checkpointer')",
-        );
-        let segment = sql::<BigInt>("pg_size_bytes(current_setting('wal_segment_size'))");
-        let (system, database, schemas, (started, recovered), segment): Row = diesel::select((
-            system,
-            queries::current_database(),
-            schemas,
-            (started, recovered),
-            segment,
-        ))
-        .get_result(conn)
-        .await?;
         let identity = Identity {
             system: system.unwrap_or_default(),
             database,
@@ -242,13 +273,13 @@ impl Connector {
         };
         let line = Line {
             door: Door {
-                incarnation: Incarnation::new(&started, recovered.as_deref()),
+                incarnation,
                 opened,
             },
             // A segment is at least a megabyte, whatever the server says.
             segment: u64::try_from(segment).unwrap_or_default().max(1 << 20),
         };
-        Ok((identity, line, found))
+        Ok(Some((identity, line, found)))
     }
 
     fn check(&self, found: &Identity) -> Result<(), ConnectError> {
@@ -306,7 +337,8 @@ impl Manager for Connector {
             self.track.void();
             return Err(RecycleError::message("the connection is closed"));
         }
-        if !self.track.may_reach(&link.line.door) {
+        let is_direct = self.server.way() == Way::Direct;
+        if is_direct && !self.track.may_reach(&link.line.door) {
             // Its name means another server by now, or the server restarted. It may be a primary that is
             // none any more.
             return Err(RecycleError::message(

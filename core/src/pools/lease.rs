@@ -20,6 +20,7 @@ use diesel_async::{
 use crate::pools::connect::{Line, Link};
 use crate::pools::node::{Loan, Node};
 use crate::pools::queries::{Whereabouts, whereabouts};
+use crate::pools::transaction::Transaction;
 use crate::terms::notes::Notes;
 use crate::terms::position::Position;
 use crate::terms::route::Role;
@@ -49,7 +50,9 @@ pub struct Lease {
     notes: Arc<Notes>,
     in_order: bool,
     /// A question of ours has not been answered.
-    asking: bool,
+    pub(super) asking: bool,
+    /// The transaction that an opaque endpoint's body is in.
+    pub(super) transaction: Transaction,
     since: Instant,
 }
 
@@ -74,6 +77,7 @@ impl Lease {
             notes: Arc::default(),
             in_order: false,
             asking: false,
+            transaction: Transaction::None,
             since: Instant::now(),
         }
     }
@@ -86,6 +90,11 @@ impl Lease {
     /// What the node answers as.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// It has told what it is.
+    pub fn answers_as(&mut self, role: Role) {
+        self.role = role;
     }
 
     /// Whether the node answers as the primary.
@@ -125,7 +134,7 @@ impl Lease {
             self.node.broke();
             return Left::Broken;
         }
-        self.in_order = !notes.is_busy();
+        self.in_order = !notes.is_busy() && !self.transaction.is_open();
         if notes.has_conflict() {
             Left::Conflict
         } else if notes.is_busy() || notes.has_unknown() {
@@ -174,11 +183,18 @@ impl Lease {
         self.ask().await.map(|sighting| sighting.position)
     }
 
-    /// The same question, for whoever uses the connection meanwhile.
+    /// The same question, for whoever uses the connection meanwhile. Through an opaque endpoint it opens the
+    /// transaction of what is read.
     pub fn ask_beside(&mut self) -> impl Future<Output = Option<Arc<Sighting>>> + Send + use<> {
         let (node, line) = (Arc::clone(&self.node), self.line().clone());
         let wire = self.wire().beside();
-        async move { node.ask(&mut &*wire, &line).await.ok().flatten() }
+        let opening = self.opening();
+        async move {
+            match opening {
+                None => node.ask(&mut &*wire, &line).await.ok().flatten(),
+                Some(opening) => opening.ask(&node, &wire, &line).await,
+            }
+        }
     }
 
     /// Asks the connection whether it still is one.
@@ -210,17 +226,21 @@ impl Lease {
         })
     }
 
-    /// What is known of the connection.
+    /// What is known of the connection; through an opaque endpoint, of a write's transaction.
     pub fn line(&self) -> &Line {
-        match &self.loan {
-            Some(loan) => &loan.line,
-            None => unreachable!("the connection is taken out in `drop` only"),
+        match (&self.transaction, &self.loan) {
+            (Transaction::Write(line), _) => line,
+            (_, Some(loan)) => &loan.line,
+            (_, None) => unreachable!("the connection is taken out in `drop` only"),
         }
     }
 
     /// Says that the connection may go back to its pool.
     pub fn give_back(mut self) {
-        self.in_order = !self.asking && !self.notes.is_busy() && !self.raw().is_broken();
+        self.in_order = !self.asking
+            && !self.transaction.is_open()
+            && !self.notes.is_busy()
+            && !self.raw().is_broken();
     }
 }
 

@@ -2,30 +2,30 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolError, QueueMode, TimeoutType, Timeouts};
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use tokio::sync::Notify;
 
 use crate::pools::connect::failure::{Class, ConnectError};
 use crate::pools::connect::identity::Identity;
 use crate::pools::connect::server::Server;
 use crate::pools::connect::{Connector, Line, Session};
-use crate::pools::dice;
 use crate::pools::queries;
 use crate::pools::shared::Shared;
 use crate::pools::track::Track;
-use crate::rules::balance::Load;
 use crate::rules::duty::Duty;
-use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
-use crate::rules::lag;
+use crate::rules::fitness::Fitness;
+use crate::terms::endpoint::Way;
 use crate::terms::error::{Error, Result};
 use crate::terms::sighting::Sighting;
-use deadpool::Runtime;
-use deadpool::managed::{Object, Pool, PoolError, QueueMode, TimeoutType, Timeouts};
-use diesel::QueryResult;
-use diesel::pg::Pg;
-use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
+
+mod health;
 
 /// Why a node had no connection to lend.
 #[derive(Debug)]
@@ -63,6 +63,10 @@ pub struct Node {
     pub tag: Option<Arc<str>>,
     /// It cannot tell its position, and is assumed to show everything older than this.
     pub pin: Option<Duration>,
+    /// What stands before it.
+    pub way: Way,
+    /// `statement_timeout` of what runs there.
+    pub timeout: Duration,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -101,6 +105,8 @@ impl Node {
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
             pin: plan.pin,
+            way: plan.server.way(),
+            timeout: plan.timeout.unwrap_or(shared.settings.statement_timeout),
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,
@@ -113,6 +119,11 @@ impl Node {
             unused: Notify::new(),
             latency: AtomicU64::new(0),
         })
+    }
+
+    /// Whether each transaction may be another server's.
+    pub fn is_opaque(&self) -> bool {
+        self.way == Way::Opaque
     }
 
     /// Connects once, outside of the pools, to learn who the node is.
@@ -200,23 +211,6 @@ impl Node {
         Ok(Some(sighting))
     }
 
-    /// Notes whether a replica lags too far, or no longer.
-    fn note_lag(&self, sighting: &Sighting) {
-        let was = self.lagging.load(Ordering::Relaxed);
-        let behind = (self.shared.survey.behind(sighting.position)).filter(|_| sighting.standby);
-        let is = sighting.standby && lag::is_out(was, behind, self.shared.lag);
-        if is == was || self.lagging.swap(is, Ordering::Relaxed) == is {
-            return;
-        }
-        let (node, address) = (&self.name, &self.address);
-        if is {
-            tracing::warn!(%node, %address, ?behind, "node left out: it lags too far");
-        } else {
-            tracing::info!(%node, "node is back: it has caught up");
-        }
-        self.shared.roles.stir();
-    }
-
     /// Its pool for such a session.
     pub fn pool(&self, session: Session) -> &Pool<Connector> {
         match session {
@@ -253,108 +247,6 @@ impl Node {
                 Unavailable::Down(who, error)
             }
         }
-    }
-
-    /// It refused a connection: it is left out from now on.
-    pub fn refused(&self, error: &Error) {
-        self.say(self.learn(Fact::Refused), error);
-    }
-
-    /// A connection to it broke: the background asks whether the node did, too.
-    pub fn broke(&self) {
-        self.track.void();
-        if let Turn::Other = self.learn(Fact::Broke) {
-            self.shared.wake.notify_one();
-        }
-    }
-
-    /// Asks it in the background, if that is due; of one that is left out, if it is `sought`, at once.
-    pub async fn probe_if_due(&self, sought: bool) {
-        let is_due = self.fitness().wants_probe(self.shared.clock.now());
-        if !is_due && !(sought && self.is_left_out()) {
-            return;
-        }
-        match self.readers.manager().connect().await {
-            Ok(_) => {
-                if let Turn::Back = self.learn(Fact::ProbeAnswered) {
-                    tracing::info!(node = %self.name, "node is back");
-                    self.shared.roles.stir();
-                }
-            }
-            Err(error) => self.say(self.learn(Fact::ProbeFailed), &error),
-        }
-    }
-
-    fn say(&self, turn: Turn, error: &dyn std::fmt::Display) {
-        let (node, address) = (&self.name, &self.address);
-        if let Turn::LeftOut = turn {
-            tracing::warn!(%node, %address, %error, "node left out");
-            self.shared.roles.stir();
-        } else {
-            tracing::debug!(%node, %address, %error, "node still left out");
-        }
-    }
-
-    /// Notes a fact.
-    fn learn(&self, fact: Fact) -> Turn {
-        let bounds = Bounds {
-            first: self.shared.settings.ejection,
-            // While it is away nobody takes writes, so it is not left alone for long.
-            longest: if self.shared.roles.now().is_primary(self.id) {
-                self.shared.settings.ejection
-            } else {
-                self.shared.settings.max_ejection
-            },
-        };
-        let mut fitness = self.fitness.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = *fitness;
-        *fitness = before.learn(fact, self.shared.clock.now(), bounds, dice::fraction());
-        Turn::from(before, *fitness)
-    }
-
-    fn fitness(&self) -> Fitness {
-        *self.fitness.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it is left out because it fails.
-    pub fn is_left_out(&self) -> bool {
-        !self.fitness().may_answer()
-    }
-
-    /// What `future` comes to, which waits for this node. `None`: the node was left out before. One that froze tells
-    /// nobody that it will not answer.
-    ///
-    /// # Cancel safety
-    ///
-    /// As safe as `future`, which is dropped in the second case.
-    pub async fn unless_left_out<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let left_out = async {
-            let mut changes = self.shared.roles.changes();
-            while !self.is_left_out() {
-                // The sender lives as long as the pools.
-                let _ = changes.changed().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            done = future => Some(done),
-            () = left_out => None,
-        }
-    }
-
-    /// Whether no read is sent to it because it lags too far.
-    pub fn is_lagging(&self) -> bool {
-        self.lagging.load(Ordering::Relaxed)
-    }
-
-    /// What balancing needs to know; `None` if the node is left out because it fails.
-    pub fn load(&self) -> Option<Load> {
-        let fitness = self.fitness();
-        fitness.may_answer().then(|| Load {
-            latency: f64::from_bits(self.latency.load(Ordering::Relaxed)),
-            in_use: self.in_use.load(Ordering::Relaxed),
-            suspect: fitness == Fitness::Suspect,
-        })
     }
 
     /// A connection was lent.

@@ -38,17 +38,41 @@ enum Status {
 }
 
 impl Status {
-    /// What that says of our transaction; `None`: nothing yet. `same`: the server that answers has
-    /// not restarted since the transaction.
+    /// What that says of our transaction; `None`: nothing yet.
     ///
     /// After a restart an id whose record had not reached the disk is assigned again, to a stranger.
     /// So "committed" may be the stranger's; "aborted" and "open" still say that ours is not there.
-    const fn fate(self, same: bool) -> Option<Fate> {
-        match (self, same) {
-            (Self::Committed, true) => Some(Fate::Committed),
-            (Self::Aborted, _) | (Self::Open, false) => Some(Fate::RolledBack),
-            (Self::Open, true) => None,
-            (Self::Committed, false) | (Self::Forgotten, _) => Some(Fate::Unknown),
+    const fn fate(self, run: Run) -> Option<Fate> {
+        match (self, run) {
+            (Self::Committed, Run::Same) => Some(Fate::Committed),
+            (Self::Aborted, _) | (Self::Open, Run::Another) => Some(Fate::RolledBack),
+            (Self::Open, Run::Same | Run::Perhaps) => None,
+            (Self::Committed, Run::Another | Run::Perhaps) | (Self::Forgotten, _) => {
+                Some(Fate::Unknown)
+            }
+        }
+    }
+}
+
+/// Whether the server that answers has restarted since the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    /// It has not.
+    Same,
+    /// It has, or is another one.
+    Another,
+    /// Nobody knows: our role may not see it (it needs `pg_monitor`).
+    Perhaps,
+}
+
+impl Run {
+    fn of(born: &Incarnation, now: &Incarnation) -> Self {
+        if now.is(born) {
+            Self::Same
+        } else if now.may_be(born) || now.is_nobodys() || born.is_nobodys() {
+            Self::Perhaps
+        } else {
+            Self::Another
         }
     }
 }
@@ -85,6 +109,10 @@ impl Pools {
     /// The fate, and a position behind it. `None`: not decided yet, or nobody to ask.
     async fn ask(&self, xid: Xid, born: &Incarnation) -> Option<(Fate, Option<Position>)> {
         let mut lease = self.write().await.ok()?;
+        // Through an opaque endpoint only one transaction is one server's.
+        if lease.is_opaque() && !lease.begin_write("BEGIN").await.ok()? {
+            return None;
+        }
         // An id that was never assigned is an error to `pg_xact_status`, so it is not asked for one
         // above all that have ended.
         let query = diesel::select(diesel::dsl::sql::<Nullable<Text>>(&format!(
@@ -93,16 +121,18 @@ impl Pools {
             xid = xid.get()
         )));
         let status: Option<String> = query.get_result(lease.raw()).await.ok()?;
-        let same = lease.line().door.incarnation.is(born);
+        let run = Run::of(born, &lease.line().door.incarnation);
         let position = lease.position().await;
-        lease.give_back();
+        if !lease.is_opaque() || lease.roll_back().await.is_ok() {
+            lease.give_back();
+        }
         let status = match status.as_deref() {
             Some("committed") => Status::Committed,
             Some("aborted") => Status::Aborted,
             Some(_) => Status::Open,
             None => Status::Forgotten,
         };
-        status.fate(same).map(|fate| (fate, position))
+        status.fate(run).map(|fate| (fate, position))
     }
 }
 
@@ -113,17 +143,40 @@ mod tests {
     #[test]
     fn only_the_server_that_has_not_restarted_is_believed_a_commit() {
         let table = [
-            (Status::Committed, true, Some(Fate::Committed)),
-            (Status::Committed, false, Some(Fate::Unknown)),
-            (Status::Aborted, true, Some(Fate::RolledBack)),
-            (Status::Aborted, false, Some(Fate::RolledBack)),
-            (Status::Open, true, None),
-            (Status::Open, false, Some(Fate::RolledBack)),
-            (Status::Forgotten, true, Some(Fate::Unknown)),
-            (Status::Forgotten, false, Some(Fate::Unknown)),
+            (Status::Committed, Run::Same, Some(Fate::Committed)),
+            (Status::Committed, Run::Another, Some(Fate::Unknown)),
+            (Status::Committed, Run::Perhaps, Some(Fate::Unknown)),
+            (Status::Aborted, Run::Same, Some(Fate::RolledBack)),
+            (Status::Aborted, Run::Another, Some(Fate::RolledBack)),
+            (Status::Aborted, Run::Perhaps, Some(Fate::RolledBack)),
+            (Status::Open, Run::Same, None),
+            (Status::Open, Run::Another, Some(Fate::RolledBack)),
+            // Where nobody sees whether the server restarted, it may still be committing.
+            (Status::Open, Run::Perhaps, None),
+            (Status::Forgotten, Run::Same, Some(Fate::Unknown)),
+            (Status::Forgotten, Run::Another, Some(Fate::Unknown)),
+            (Status::Forgotten, Run::Perhaps, Some(Fate::Unknown)),
         ];
-        for (status, same, fate) in table {
-            assert_eq!(status.fate(same), fate, "{status:?}, same server: {same}");
+        for (status, run, fate) in table {
+            assert_eq!(status.fate(run), fate, "{status:?}, {run:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_the_same_only_if_the_role_sees_it() {
+        let (then, unseen) = (
+            Incarnation::new("a", Some("x")),
+            Incarnation::new("a", None),
+        );
+        let table = [
+            (&then, Run::Same),
+            (&unseen, Run::Perhaps),
+            (&Incarnation::new("a", Some("y")), Run::Another),
+            (&Incarnation::new("b", None), Run::Another),
+            (&Incarnation::nobodys(), Run::Perhaps),
+        ];
+        for (now, run) in table {
+            assert_eq!(Run::of(&then, now), run, "{now:?}");
         }
     }
 }

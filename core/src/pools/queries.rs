@@ -7,7 +7,7 @@ use diesel::pg::data_types::PgLsn;
 use diesel::pg::{Pg, PgValue, sql_types};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sql_types::{Integer, Nullable, SqlType};
+use diesel::sql_types::{Integer, Nullable, SqlType, Text};
 use diesel::{
     AppearsOnTable, Expression, NullableExpressionMethods, QueryDsl, QueryResult,
     SelectableExpression,
@@ -17,7 +17,27 @@ use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
 #[cfg(feature = "traps")]
 mod trapped;
 
+use crate::terms::sighting::Incarnation;
 use crate::terms::trap::Trapped;
+
+/// An expression of its own that is always this SQL: diesel keeps nothing prepared that contains raw SQL.
+macro_rules! fixed {
+    ($name:ident -> $type:ty, $sql:literal) => {
+        impl Expression for $name {
+            type SqlType = $type;
+        }
+
+        impl<Source> SelectableExpression<Source> for $name {}
+        impl<Source> AppearsOnTable<Source> for $name {}
+
+        impl QueryFragment<Pg> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                out.push_sql($sql);
+                Ok(())
+            }
+        }
+    };
+}
 
 diesel::define_sql_function! {
     /// The name of the database.
@@ -61,25 +81,28 @@ diesel::define_sql_function! {
 /// restartpoint, `pg_control_recovery()` the last page that left the memory
 /// ([functions](https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CONTROLDATA)).
 ///
-/// An expression of its own, because diesel keeps nothing prepared that contains raw SQL.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
 struct OnDisk;
 
-impl Expression for OnDisk {
-    type SqlType = Nullable<Integer>;
+fixed! {
+    OnDisk -> Nullable<Integer>,
+    "greatest((SELECT timeline_id FROM pg_control_checkpoint()), \
+     (SELECT min_recovery_end_timeline FROM pg_control_recovery()))"
 }
 
-impl<Source> SelectableExpression<Source> for OnDisk {}
-impl<Source> AppearsOnTable<Source> for OnDisk {}
+/// When the postmaster started.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+pub struct Started;
 
-impl QueryFragment<Pg> for OnDisk {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "greatest((SELECT timeline_id FROM pg_control_checkpoint()), \
-             (SELECT min_recovery_end_timeline FROM pg_control_recovery()))",
-        );
-        Ok(())
-    }
+fixed! { Started -> Text, "pg_postmaster_start_time()::text" }
+
+/// When the checkpointer was started: with the postmaster, and after each crash of a backend.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+pub struct Recovered;
+
+fixed! {
+    Recovered -> Nullable<Text>,
+    "(SELECT backend_start::text FROM pg_stat_activity WHERE backend_type = 'checkpointer')"
 }
 
 /// PostgreSQL's `xid8`, which diesel does not know; its OIDs are fixed in `pg_type.dat`.
@@ -125,6 +148,16 @@ where
     ));
     let (xid, PgLsn(lsn)) = query.get_result(conn).await?;
     Ok((xid, lsn))
+}
+
+/// Which run of a server answers.
+pub async fn incarnation<C>(conn: &mut C) -> QueryResult<Incarnation>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    let query = diesel::select((Started, Recovered));
+    let (started, recovered): (String, Option<String>) = query.get_result(conn).await?;
+    Ok(Incarnation::new(&started, recovered.as_deref()))
 }
 
 /// Where a server says it is, in its own terms.

@@ -83,6 +83,12 @@ impl Shared {
         }
     }
 
+    /// Whether what was seen is a primary on the highest timeline: it shows everything acknowledged, and what it
+    /// is told is not lost.
+    pub fn is_latest_primary(&self, seen: &Sighting) -> bool {
+        !seen.standby && Some(seen.position.timeline()) >= self.survey.latest()
+    }
+
     /// A node has told where it is, through the connection of `line`. `followed` is the timeline on which it was seen
     /// as a standby since it started. `None`: it cannot tell a position.
     pub fn heard(

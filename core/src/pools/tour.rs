@@ -13,16 +13,20 @@ use crate::pools::node::{Node, Unavailable};
 use crate::pools::{Pools, dice};
 use crate::rules::duty::Duty;
 use crate::rules::proof;
-use crate::rules::route::{self, Candidate, Dice, Knowledge, Progress, Step, Want};
+use crate::rules::route::{self, Dice, Progress, Step, Want};
 use crate::terms::error::{Error, Result};
 use crate::terms::memory::{Memory, Remembered};
 use crate::terms::position::Position;
 use crate::terms::route::{Reason, Role};
-use crate::terms::settings::AllOut;
 use crate::terms::sighting::{Kept, Sighting};
 use crate::terms::trap::Trap;
 
+mod candidates;
 mod fallback;
+
+/// So often an opaque endpoint may lead to the wrong server. It does while roles change, and each time costs a
+/// round trip only; but one that is configured wrongly always does.
+const REFUSALS: u8 = 4;
 
 /// What a read needs of the node that answers it.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +55,8 @@ pub struct Tour<'p> {
     failed: Vec<usize>,
     progress: Progress,
     settled: bool,
+    /// How often an opaque endpoint, asked again, led to a server that may not answer this read.
+    refusals: u8,
     dice: Dice,
     reason: Reason,
     waited: Duration,
@@ -86,6 +92,7 @@ impl Pools {
             failed: Vec::new(),
             progress: Progress::Fresh,
             settled: false,
+            refusals: 0,
             dice: Dice {
                 balance: self.balance,
                 turn: self.next_turn(),
@@ -105,6 +112,9 @@ impl Tour<'_> {
     /// may wait is passed over this once.
     pub async fn next(&mut self) -> Result<Stop> {
         loop {
+            if self.refusals > REFUSALS {
+                return Err(Error::lagging(self.waited));
+            }
             self.nodes = self.pools.nodes();
             self.resolve();
             let candidates = self.candidates();
@@ -149,24 +159,19 @@ impl Tour<'_> {
         }
     }
 
-    /// Whether what is read on this lease, whose node was seen there, includes what the read needs. The primary
-    /// shows everything that was acknowledged.
-    pub fn accepts(&self, role: Role, sighting: &Sighting) -> bool {
-        role == Role::Primary || self.is_met_by(sighting)
-    }
-
-    fn is_met_by(&self, sighting: &Sighting) -> bool {
-        let survey = &self.pools.shared.survey;
-        let covers = |floor: &Position| survey.covers(*floor, sighting.position);
-        self.need.floors.iter().all(covers)
-    }
-
     /// The node that was asked for its position is behind.
-    pub fn behind(&mut self) {
+    pub fn behind(&mut self, node: &Node) {
         match self.progress {
             Progress::Fresh => self.progress = Progress::Asked,
-            // It was known to be fresh enough, and is not: it restarted meanwhile.
-            Progress::Asked | Progress::Waited => self.need.primary = Some(Reason::Lagging),
+            // It was known to be fresh enough, and is not: it restarted meanwhile, or another server answered
+            // there before.
+            Progress::Asked | Progress::Waited => {
+                self.need.primary.get_or_insert(Reason::Lagging);
+                if node.is_opaque() {
+                    self.failed(node.id);
+                    self.refusals += 1;
+                }
+            }
         }
     }
 
@@ -276,115 +281,6 @@ impl Tour<'_> {
                 }
             }
             _ => Want::Primary(Reason::Kept),
-        }
-    }
-
-    fn candidates(&self) -> Vec<Candidate> {
-        let fit: Vec<_> = self.fit().filter(|node| !node.is_lagging()).collect();
-        if fit.is_empty() && self.pools.reading.all_out == AllOut::Stalest {
-            let reached = |node: &&Arc<Node>| node.sighting().map(|seen| seen.position.lsn());
-            let furthest = self.fit().max_by_key(reached);
-            return furthest
-                .and_then(|node| self.candidate(node))
-                .into_iter()
-                .collect();
-        }
-        fit.into_iter()
-            .filter_map(|node| self.candidate(node))
-            .collect()
-    }
-
-    /// The replicas that have not failed this read, however far they lag.
-    fn fit(&self) -> impl Iterator<Item = &Arc<Node>> {
-        let tag = self.need.tag.filter(|tag| self.is_known(tag));
-        self.nodes.iter().filter(move |node| {
-            node.duty() == Duty::Replica
-                && node.tag.as_deref() == tag
-                && self
-                    .pools
-                    .shared
-                    .schema
-                    .admits(node, &self.pools.shared.survey)
-                && !node.is_left_out()
-                && !self.failed.contains(&node.id)
-        })
-    }
-
-    /// Whether any node has this tag. Where none does, it counts for nothing.
-    fn is_known(&self, tag: &'static str) -> bool {
-        let is_known = (self.nodes.iter()).any(|node| node.tag.as_deref() == Some(tag));
-        if !is_known {
-            self.pools.say_unknown_tag(tag);
-        }
-        is_known
-    }
-
-    fn candidate(&self, node: &Arc<Node>) -> Option<Candidate> {
-        let knowledge = self.knowledge(node);
-        // One that cannot tell its position is not worth asking.
-        if node.pin.is_some() && knowledge != Knowledge::Enough {
-            return None;
-        }
-        Some(Candidate {
-            node: node.id,
-            load: node.load()?,
-            knowledge,
-            preferred: self.need.remembered.home == Some(node.id),
-        })
-    }
-
-    fn knowledge(&self, node: &Node) -> Knowledge {
-        if self.need.floors.is_empty() {
-            return Knowledge::Enough;
-        }
-        match node.sighting() {
-            Some(sighting) if self.is_met_by(&sighting) => Knowledge::Enough,
-            Some(sighting) if self.pools.shared.survey.was_close(&sighting) => Knowledge::Likely,
-            Some(sighting) => Knowledge::Behind {
-                reached: sighting.position.lsn(),
-            },
-            None => Knowledge::Behind { reached: 0 },
-        }
-    }
-
-    /// Whether the primary is spared a read that any replica might answer.
-    fn must_fail(&self, reason: Reason, candidates: &[Candidate]) -> bool {
-        reason == Reason::NoReplica
-            && candidates.is_empty()
-            && self.nodes.len() > 1
-            && self.pools.reading.all_out == AllOut::Fail
-    }
-
-    /// Whether the lease's connection shows at least what its node has shown the session.
-    fn keeps(&self, lease: &Lease) -> bool {
-        let (node, door) = (lease.node().id, &lease.line().door);
-        self.is_trapped(Trap::TrustAcrossCrash)
-            || (self.need.remembered.kept.iter()).all(|kept| proof::keeps(kept, node, door))
-    }
-
-    /// What is known of the lease's node, through its connection.
-    fn stop(&self, lease: Lease) -> Stop {
-        let sighting = lease.node().sighting();
-        if lease.node().pin.is_some() {
-            return Stop {
-                lease,
-                known: Known::Enough(sighting),
-            };
-        }
-        let trusting = self.is_trapped(Trap::TrustAcrossCrash);
-        let vouched = sighting.filter(|one| trusting || proof::vouches(one, &lease.line().door));
-        let role = lease.role();
-        let enough = match &vouched {
-            Some(sighting) => self.accepts(role, sighting),
-            None => (role == Role::Primary || self.need.floors.is_empty()) && !self.need.stamped,
-        };
-        Stop {
-            lease,
-            known: if enough {
-                Known::Enough(vouched)
-            } else {
-                Known::Ask
-            },
         }
     }
 

@@ -101,6 +101,10 @@ impl Track {
 
     /// Whether the new one says more. Two questions under way at once may be answered out of order.
     fn is_later(&self, new: &Sighting, known: &Sighting) -> bool {
+        if new.door.incarnation.is_nobodys() {
+            // Of servers that cannot be told apart the one that was asked last, however far it is.
+            return new.asked > known.asked;
+        }
         let same_run = self.trapped.is(Trap::TrustAcrossCrash)
             || (known.door.incarnation == new.door.incarnation && known.standby == new.standby);
         let (new_at, known_at) = (new.position, known.position);

@@ -132,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_learned_through_an_opaque_endpoint_proves_nothing_there_or_elsewhere() {
+        let nobodys = Door {
+            incarnation: Incarnation::nobodys(),
+            opened: Tick(1),
+        };
+        assert!(!vouches(&seen(nobodys.clone(), 10), &nobodys));
+        assert!(!vouches(&seen(nobodys.clone(), 10), &door("a", None, 1)));
+        let load = kept(nobodys.clone(), 10, 20);
+        assert!(!keeps(&load, REPLICA, &nobodys));
+        assert!(!bounds(&seen(nobodys, 30), &load));
+    }
+
+    #[test]
     fn the_primary_does_not_go_back_when_it_restarts() {
         let load = Kept::at_primary(Tick(10), Tick(20));
         assert!(

@@ -1,5 +1,8 @@
 //! Where a read goes next: facts in, one step out. It is asked again after each step that failed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::rules::balance::{self, Load};
 use crate::terms::route::Reason;
 use crate::terms::settings::Balance;
@@ -24,6 +27,8 @@ pub enum Knowledge {
     Enough,
     /// It is not known to be; but when it was last seen it followed the primary closely.
     Likely,
+    /// Whoever answered there last was; who answers next is another, perhaps.
+    Perhaps,
     /// It was last seen `reached` bytes into the log, which is not enough, and far behind.
     Behind {
         /// Zero: nothing is known of it.
@@ -112,7 +117,7 @@ impl Candidate {
     fn reached(&self) -> u64 {
         match self.knowledge {
             Knowledge::Behind { reached } => reached,
-            Knowledge::Enough | Knowledge::Likely => u64::MAX,
+            Knowledge::Enough | Knowledge::Likely | Knowledge::Perhaps => u64::MAX,
         }
     }
 }
@@ -131,15 +136,19 @@ fn fresh(candidates: &[Candidate], progress: Progress, dice: Dice) -> (Step, Rea
     // with those that are known to be: else one of them would get all reads.
     let fit: Vec<_> = match progress {
         Progress::Fresh => candidates.iter().filter(|one| one.is_promising()).collect(),
-        _ => candidates.iter().filter(|one| one.is_enough()).collect(),
+        Progress::Asked => candidates.iter().filter(|one| one.is_enough()).collect(),
+        // That somebody has caught up there is what was waited for.
+        Progress::Waited => (candidates.iter())
+            .filter(|one| one.is_enough() || one.knowledge == Knowledge::Perhaps)
+            .collect(),
     };
     let loads: Vec<_> = fit.iter().map(|one| one.load).collect();
     let order = balance::order(dice.balance, &loads, dice.turn, dice.any);
     if let Some(first) = order.first().map(|at| fit[*at]) {
-        return if first.is_enough() {
-            (Step::Go(first.node), Reason::Balanced)
-        } else {
-            climb(first.node, progress)
+        return match progress {
+            _ if first.is_enough() => (Step::Go(first.node), Reason::Balanced),
+            Progress::Waited => (Step::Ask(first.node), Reason::Waited),
+            progress => climb(first.node, progress),
         };
     }
     let furthest = |a: &&Candidate, b: &&Candidate| {
@@ -158,223 +167,5 @@ const fn climb(node: usize, progress: Progress) -> (Step, Reason) {
         Progress::Fresh => (Step::Ask(node), Reason::Asked),
         Progress::Asked => (Step::Wait(node), Reason::Waited),
         Progress::Waited => (Step::Primary, Reason::Lagging),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use Knowledge::{Behind, Enough, Likely};
-    use Progress::{Asked, Fresh, Waited};
-
-    const DICE: Dice = Dice {
-        balance: Balance::RoundRobin,
-        turn: 0,
-        any: 0,
-    };
-    const SOME: Knowledge = Behind { reached: 10 };
-    const MORE: Knowledge = Behind { reached: 20 };
-
-    fn replica(node: usize, knowledge: Knowledge) -> Candidate {
-        Candidate {
-            node,
-            load: Load {
-                latency: 0.001,
-                in_use: 0,
-                suspect: false,
-            },
-            knowledge,
-            preferred: false,
-        }
-    }
-
-    fn home(node: usize, knowledge: Knowledge) -> Candidate {
-        Candidate {
-            preferred: true,
-            ..replica(node, knowledge)
-        }
-    }
-
-    fn suspect(node: usize, knowledge: Knowledge) -> Candidate {
-        let mut one = replica(node, knowledge);
-        one.load.suspect = true;
-        one
-    }
-
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "it is a table")]
-    fn each_situation_has_its_step() {
-        let two = |a, b| vec![replica(1, a), replica(2, b)];
-        let table = [
-            // Nothing is needed: whoever's turn it is, the primary last.
-            (
-                Want::Any,
-                two(Enough, Enough),
-                Fresh,
-                Step::Go(1),
-                Reason::Balanced,
-            ),
-            (
-                Want::Any,
-                vec![replica(2, Enough)],
-                Fresh,
-                Step::Go(2),
-                Reason::Balanced,
-            ),
-            (
-                Want::Any,
-                vec![suspect(2, Enough)],
-                Fresh,
-                Step::Go(2),
-                Reason::Balanced,
-            ),
-            (Want::Any, vec![], Fresh, Step::Primary, Reason::NoReplica),
-            // Something is: those that have it, or probably have it, in turn; else the furthest.
-            (
-                Want::Fresh,
-                two(SOME, Enough),
-                Fresh,
-                Step::Go(2),
-                Reason::Balanced,
-            ),
-            (
-                Want::Fresh,
-                two(Likely, Enough),
-                Fresh,
-                Step::Ask(1),
-                Reason::Asked,
-            ),
-            (
-                Want::Fresh,
-                two(SOME, Likely),
-                Fresh,
-                Step::Ask(2),
-                Reason::Asked,
-            ),
-            (
-                Want::Fresh,
-                two(SOME, MORE),
-                Fresh,
-                Step::Ask(2),
-                Reason::Asked,
-            ),
-            (
-                Want::Fresh,
-                vec![suspect(1, MORE), replica(2, SOME)],
-                Fresh,
-                Step::Ask(2),
-                Reason::Asked,
-            ),
-            (Want::Fresh, vec![], Fresh, Step::Primary, Reason::NoReplica),
-            // The ladder.
-            (
-                Want::Fresh,
-                two(SOME, MORE),
-                Asked,
-                Step::Wait(2),
-                Reason::Waited,
-            ),
-            (
-                Want::Fresh,
-                two(Likely, Enough),
-                Asked,
-                Step::Go(2),
-                Reason::Balanced,
-            ),
-            (
-                Want::Fresh,
-                two(SOME, Enough),
-                Waited,
-                Step::Go(2),
-                Reason::Balanced,
-            ),
-            (
-                Want::Fresh,
-                two(SOME, MORE),
-                Waited,
-                Step::Primary,
-                Reason::Lagging,
-            ),
-            // A session stays where it was, though the other one's turn has come.
-            (
-                Want::Fresh,
-                vec![replica(1, Enough), home(2, Enough)],
-                Fresh,
-                Step::Go(2),
-                Reason::Kept,
-            ),
-            (
-                Want::Fresh,
-                vec![replica(1, Enough), home(2, Likely)],
-                Fresh,
-                Step::Ask(2),
-                Reason::Asked,
-            ),
-            (
-                Want::Fresh,
-                vec![replica(1, Enough), home(2, Likely)],
-                Asked,
-                Step::Go(1),
-                Reason::Balanced,
-            ),
-            (
-                Want::Fresh,
-                vec![replica(1, Enough), home(2, SOME)],
-                Fresh,
-                Step::Go(1),
-                Reason::Balanced,
-            ),
-            // What it saw there no other replica is known to show.
-            (
-                Want::Kept(2),
-                two(Enough, Enough),
-                Fresh,
-                Step::Go(2),
-                Reason::Kept,
-            ),
-            (
-                Want::Kept(2),
-                two(Enough, Likely),
-                Fresh,
-                Step::Ask(2),
-                Reason::Asked,
-            ),
-            (
-                Want::Kept(2),
-                two(Enough, SOME),
-                Asked,
-                Step::Wait(2),
-                Reason::Waited,
-            ),
-            (
-                Want::Kept(2),
-                two(Enough, SOME),
-                Waited,
-                Step::Primary,
-                Reason::Lagging,
-            ),
-            (
-                Want::Kept(2),
-                vec![replica(1, Enough)],
-                Fresh,
-                Step::Primary,
-                Reason::Fallback,
-            ),
-            (
-                Want::Primary(Reason::Strong),
-                two(Enough, Enough),
-                Fresh,
-                Step::Primary,
-                Reason::Strong,
-            ),
-        ];
-        for (want, candidates, progress, step, reason) in table {
-            let found = next(want, &candidates, progress, DICE);
-            assert_eq!(
-                found,
-                (step, reason),
-                "{want:?} {progress:?} {candidates:?}"
-            );
-        }
     }
 }

@@ -19,8 +19,8 @@ impl Tick {
 /// One run of a server, from its start, or its recovery from a crash, to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incarnation {
-    /// When its postmaster started. Another value is another server, or another start.
-    started: Arc<str>,
+    /// When its postmaster started. Another value is another server, or another start. `None`: nobody's.
+    started: Option<Arc<str>>,
     /// When its checkpointer was started: a crash of one backend restarts that, too, while the
     /// postmaster stays. `None`: the role may not see it (it needs `pg_monitor`).
     recovered: Option<Arc<str>>,
@@ -30,9 +30,23 @@ impl Incarnation {
     /// What the server tells of it.
     pub fn new(started: &str, recovered: Option<&str>) -> Self {
         Self {
-            started: started.into(),
+            started: Some(started.into()),
             recovered: recovered.map(Into::into),
         }
+    }
+
+    /// What stands behind an opaque endpoint: each transaction may be another server's, so nothing that
+    /// was learned through it holds for the next one.
+    pub const fn nobodys() -> Self {
+        Self {
+            started: None,
+            recovered: None,
+        }
+    }
+
+    /// Whether it is nobody's.
+    pub const fn is_nobodys(&self) -> bool {
+        self.started.is_none()
     }
 
     /// Whether both are known to be one.
@@ -40,13 +54,13 @@ impl Incarnation {
         self.recovered.is_some() && self == other
     }
 
-    /// Whether nothing is known that tells the two apart.
+    /// Whether nothing is known that tells the two apart. Never so for nobody's.
     pub fn may_be(&self, other: &Self) -> bool {
         let recovered_apart = match (&self.recovered, &other.recovered) {
             (Some(one), Some(other)) => one != other,
             _ => false,
         };
-        self.started == other.started && !recovered_apart
+        self.started.is_some() && self.started == other.started && !recovered_apart
     }
 }
 

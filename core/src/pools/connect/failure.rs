@@ -22,6 +22,8 @@ pub enum Class {
     Denied,
     /// TLS cannot be had as it was asked for. The configuration is at fault, and this mends it.
     Tls(&'static str),
+    /// What stands before it does not do as it was declared. The configuration is at fault, and this mends it.
+    Pooler(&'static str),
     /// It is not a node of the primary's cluster. The configuration is at fault.
     Foreign,
 }
@@ -100,6 +102,9 @@ impl ConnectError {
             ),
             Class::Tls(fix) => {
                 Error::configuration(format!("TLS to {who} fails ({})", self.why), fix)
+            }
+            Class::Pooler(fix) => {
+                Error::configuration(format!("{who} is behind a pooler ({})", self.why), fix)
             }
             Class::Foreign => Error::configuration(
                 format!("{who} does not belong to the primary ({})", self.why),

@@ -3,12 +3,17 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel_async::AsyncPgConnection;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 
 use crate::pools::connect::encryption::{Connector, Encryption, Stream, may_differ};
-use crate::pools::connect::failure::ConnectError;
+use crate::pools::connect::failure::{Class, ConnectError};
+use crate::pools::connect::pooler::{self, Bare};
+use crate::pools::dice;
+use crate::terms::endpoint::Way;
 use crate::terms::error::{Error, Result};
 use crate::terms::tls::parameters;
 
@@ -19,6 +24,10 @@ pub struct Server {
     encryption: Encryption,
     /// Host and port, without the password, for messages.
     address: String,
+    /// What stands before it.
+    way: Way,
+    /// It was found out that what stands there does with prepared statements.
+    fit: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Server {
@@ -72,7 +81,21 @@ impl Server {
             address: address(&config),
             config,
             encryption,
+            way: Way::Direct,
+            fit: Arc::default(),
         })
+    }
+
+    /// The same, if that stands before it.
+    #[must_use]
+    pub fn behind(mut self, way: Way) -> Self {
+        self.way = way;
+        self
+    }
+
+    /// What stands before it.
+    pub const fn way(&self) -> Way {
+        self.way
     }
 
     /// The name and the port of its host, if it is one, and a name.
@@ -98,29 +121,77 @@ impl Server {
     /// Opens a connection, however long that takes.
     pub async fn open(&self) -> Result<AsyncPgConnection, ConnectError> {
         // Boxed: the driver's handshake is larger than all that a call has around it.
-        Box::pin(self.open_unboxed()).await
+        Box::pin(async { self.set_up(self.log_in(None).await?).await }).await
     }
 
-    async fn open_unboxed(&self) -> Result<AsyncPgConnection, ConnectError> {
-        let error = match self.login(self.encryption.first).await {
-            Ok(login) => return self.set_up(login).await,
+    /// Opens a connection that is marked by this `nonce`, for whoever then looks whether it still is.
+    pub async fn open_marked(&self, nonce: &str) -> Result<AsyncPgConnection, ConnectError> {
+        let options = pooler::marked(self.config.get_options(), nonce);
+        Box::pin(async { self.set_up(self.log_in(Some(&options)).await?).await }).await
+    }
+
+    /// Opens a connection through what stands before the server, if that does with prepared statements.
+    pub async fn open_through(&self) -> Result<AsyncPgConnection, ConnectError> {
+        Box::pin(async {
+            let mut login = self.log_in(None).await?;
+            if !self.fit.load(Ordering::Relaxed) {
+                self.examine(&mut login).await?;
+                self.fit.store(true, Ordering::Relaxed);
+            }
+            self.set_up(login).await
+        })
+        .await
+    }
+
+    /// Refuses a pooler that lends a server's connection for a transaction only and passes on the names of
+    /// prepared statements: each is unknown to the server's next connection.
+    async fn examine(&self, (client, connection): &mut Login) -> Result<(), ConnectError> {
+        let mut ours = Bare { client, connection };
+        let failed = |error| ConnectError::setup(&self.address, error);
+        let nonce = pooler::nonce(dice::roll());
+        if ours.renames(&nonce).await.map_err(failed)? {
+            return Ok(());
+        }
+        let (client, mut connection) = self.log_in(None).await?;
+        let mut theirs = Bare {
+            client: &client,
+            connection: &mut connection,
+        };
+        if !ours.shares_with(&mut theirs).await.map_err(failed)? {
+            return Ok(());
+        }
+        let why = format!(
+            "{}: it is pooled by transactions, and a prepared statement is lost behind each",
+            self.address
+        );
+        Err(ConnectError::new(Class::Pooler(pooler::PREPARE), why, None))
+    }
+
+    async fn log_in(&self, options: Option<&str>) -> Result<Login, ConnectError> {
+        let error = match self.login(self.encryption.first, options).await {
+            Ok(login) => return Ok(login),
             Err(error) => error,
         };
         match self.encryption.otherwise {
             Some(otherwise) if may_differ(&error) => {
-                let first = self.refused(error);
-                match self.login(otherwise).await {
-                    Ok(login) => self.set_up(login).await,
-                    Err(error) => Err(self.refused(error).after(&first)),
-                }
+                let first = self.refused(error, options);
+                let login = self.login(otherwise, options).await;
+                login.map_err(|error| self.refused(error, options).after(&first))
             }
-            _ => Err(self.refused(error)),
+            _ => Err(self.refused(error, options)),
         }
     }
 
-    async fn login(&self, mode: SslMode) -> Result<Login, tokio_postgres::Error> {
+    async fn login(
+        &self,
+        mode: SslMode,
+        options: Option<&str>,
+    ) -> Result<Login, tokio_postgres::Error> {
         let mut config = self.config.clone();
         config.ssl_mode(mode);
+        if let Some(options) = options {
+            config.options(options);
+        }
         config.connect(self.connector()).await
     }
 
@@ -130,7 +201,13 @@ impl Server {
             .map_err(|error| ConnectError::setup(&self.address, error))
     }
 
-    fn refused(&self, error: tokio_postgres::Error) -> ConnectError {
+    fn refused(&self, error: tokio_postgres::Error, options: Option<&str>) -> ConnectError {
+        if let Some(refusal) = pooler::refusal(&error) {
+            // The parameter is ours, or one of its URL.
+            let fix = options.map_or(pooler::OMIT, |_| pooler::DECLARE);
+            let why = format!("{}: {refusal}", self.address);
+            return ConnectError::new(Class::Pooler(fix), why, Some(Arc::new(error)));
+        }
         let verdict = self.encryption.verdict(&error);
         ConnectError::from_postgres(&self.address, error, verdict)
     }
