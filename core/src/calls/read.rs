@@ -11,7 +11,6 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
-use crate::pools::node::Node;
 use crate::pools::tour::{Known, Need, Stop, Tour};
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
@@ -26,8 +25,8 @@ use crate::terms::trap::Trap;
 
 mod asking;
 
-pub use asking::confirm;
 use asking::run;
+pub use asking::{confirm, stopped_answering};
 
 /// What a load brought.
 pub struct Loaded<T> {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::calls::body::ReadBody;
 use crate::pools::lease::{Lease, Left};
+use crate::pools::node::Node;
 use crate::pools::tour::{Known, Tour};
 use crate::query::conn::ReadConn;
+use crate::terms::error::Error;
 use crate::terms::outcome::Outcome;
 use crate::terms::sighting::Sighting;
 use crate::terms::trap::Trap;
