@@ -210,7 +210,11 @@ impl Node {
         let Some(sighting) = sighting.map(Arc::new) else {
             return Ok(None);
         };
-        self.track.note(era, &sighting);
+        // Who was left behind there bounds nothing that the others have shown.
+        let is_current = Some(sighting.position.timeline()) >= self.shared.survey.latest();
+        if is_current || !self.is_opaque() {
+            self.track.note(era, &sighting);
+        }
         self.note_lag(&sighting);
         Ok(Some(sighting))
     }
