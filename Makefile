@@ -3,7 +3,7 @@
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: help demo test history history-mutants failover freshness demo-compose test-compose check
+.PHONY: help demo test history history-mutants failover freshness poolers demo-compose test-compose check
 
 help: ## what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,10 @@ failover: ## the primary is killed under load and a replica promoted: what write
 freshness: ## what exact reads cost: own writes read back, reads beside 100 writes a second; ARGS="500" writes less
 	@scripts/requirements
 	$(CARGO) run --release --package manifold-tests --bin freshness -- $(ARGS)
+
+poolers: ## two writers and eight readers through PgBouncer and HAProxy for a minute; ARGS="5" takes seconds
+	@scripts/requirements
+	$(CARGO) run --package manifold-tests --bin poolers -- $(ARGS)
 
 demo-compose: ## the same in containers, the example included, http://127.0.0.1:5291
 	@scripts/requirements docker

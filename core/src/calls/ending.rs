@@ -75,7 +75,7 @@ impl Calls {
         _permit: OwnedSemaphorePermit,
     ) -> Result<(), Ended> {
         let name = author.name;
-        if !self.pools.takes_writes(lease.node()) {
+        if !self.pools.takes_writes(lease.node()) || lease.is_overtaken() {
             // What it would acknowledge is lost already. The lease's end rolls back.
             let node = &*lease.node().name;
             let why = "another node took over its writes before the COMMIT; nothing was changed";

@@ -260,11 +260,10 @@ impl Connector {
         } else {
             None
         };
-        if self.session == Session::Write {
+        let is_primary = found.is_some_and(|found| !found.standby);
+        // Through an opaque endpoint it may be another server's turn now than when a write begins there.
+        if nonce.is_some() && self.session == Session::Write && is_primary {
             queries::prepare_commit(conn).await?;
-            if nonce.is_none() {
-                queries::incarnation(conn).await?;
-            }
         }
         let identity = Identity {
             system: system.unwrap_or_default(),

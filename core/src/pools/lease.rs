@@ -229,7 +229,7 @@ impl Lease {
     /// What is known of the connection; through an opaque endpoint, of a write's transaction.
     pub fn line(&self) -> &Line {
         match (&self.transaction, &self.loan) {
-            (Transaction::Write(line), _) => line,
+            (Transaction::Write(line, _), _) => line,
             (_, Some(loan)) => &loan.line,
             (_, None) => unreachable!("the connection is taken out in `drop` only"),
         }

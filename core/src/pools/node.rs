@@ -61,12 +61,12 @@ pub struct Node {
     pub address: String,
     /// The only reads that it answers.
     pub tag: Option<Arc<str>>,
-    /// It cannot tell its position, and is assumed to show everything older than this.
-    pub pin: Option<Duration>,
     /// What stands before it.
     pub way: Way,
     /// `statement_timeout` of what runs there.
     pub timeout: Duration,
+    /// It cannot tell its position, and is assumed to show everything older than this.
+    pub pin: Option<Duration>,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -104,9 +104,9 @@ impl Node {
             name: Arc::clone(&plan.name),
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
-            pin: plan.pin,
             way: plan.server.way(),
             timeout: plan.timeout.unwrap_or(shared.settings.statement_timeout),
+            pin: plan.pin,
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,

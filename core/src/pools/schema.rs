@@ -26,14 +26,23 @@ impl Gate {
     /// Whether a node has the schema: where it was seen last, it had replayed it. What is known of it is void
     /// when a connection to it breaks, so one that restarted has to be asked again.
     pub fn admits(&self, node: &Node, survey: &Survey) -> bool {
-        if !self.is_set.load(Ordering::SeqCst) {
-            return true;
-        }
-        let behind = *self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-        behind.is_none_or(|behind| {
+        self.behind().is_none_or(|behind| {
             let seen = node.sighting();
             seen.is_some_and(|seen| survey.covers(behind, seen.position))
         })
+    }
+
+    /// Whether a node has it that is there now.
+    pub fn admits_at(&self, position: Position, survey: &Survey) -> bool {
+        let behind = self.behind();
+        behind.is_none_or(|behind| survey.covers(behind, position))
+    }
+
+    fn behind(&self) -> Option<Position> {
+        if !self.is_set.load(Ordering::SeqCst) {
+            return None;
+        }
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The schema has changed, before `behind`.

@@ -64,6 +64,10 @@ impl Watcher {
             *watching = None;
             return;
         }
+        if node.is_opaque() && node.shared.roles.now().primary().is_none() {
+            // It may lead to the new primary by now, and an old connection still to the old one.
+            *watching = None;
+        }
         if watching.is_none() {
             *watching = node.open_apart().await;
         }
