@@ -267,3 +267,29 @@ async fn a_role_without_pg_monitor_reads_on_a_standby_once_that_has_written_down
     .await;
     assert_eq!(shop.titles().await.unwrap()[0], "after");
 }
+
+#[tokio::test]
+async fn a_write_that_is_under_way_when_another_node_takes_over_is_not_committed_on_the_old_one() {
+    let Some(world) = World::alone() else { return };
+    let shop = shop(&world).await;
+    shop.close_door().await;
+    let writing = tokio::spawn({
+        let shop = shop.clone();
+        async move { shop.add_numbered().await }
+    });
+    until("it is in the middle", async || {
+        world.unfinished(world.primary()) == 1
+    })
+    .await;
+    world.replica(0).promote().unwrap();
+    until("the promoted one takes the writes", async || {
+        writer(&shop).await.as_deref() == Some("replica-1")
+    })
+    .await;
+    shop.open_door();
+    let error = writing.await.unwrap().unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+    for node in [world.primary(), world.replica(0)] {
+        assert_eq!(world.sql(node, "SELECT count(*) FROM album"), "2");
+    }
+}

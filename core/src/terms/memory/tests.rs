@@ -1,3 +1,5 @@
+//! What a session remembers of loads and writes that overlap.
+
 use super::*;
 use crate::terms::sighting::{Door, Incarnation, Keeper};
 
