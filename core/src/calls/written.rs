@@ -80,6 +80,7 @@ impl Calls {
             if self.pools.survey().trapped.is(Trap::LostIsSilent) {
                 memory.judge(merged_away);
             }
+            memory.acquit(|written| self.pools.survey().survival(written));
             memory.wrote(written, asked);
             if !author.declared {
                 memory.raise_cached(written.after);

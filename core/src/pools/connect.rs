@@ -16,7 +16,7 @@ use crate::pools::dice;
 use crate::pools::node::Plan;
 use crate::pools::queries::{self, Whereabouts};
 use crate::pools::shared::Shared;
-use crate::pools::track::Track;
+use crate::pools::track::{Era, Track};
 use crate::terms::endpoint::Way;
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
@@ -119,6 +119,8 @@ pub struct Link {
     /// What its queries are cancelled with: in the same encryption.
     pub tls: TlsConnector,
     lifetime: Duration,
+    /// When it was last known to be open: in which era of its node.
+    era: Era,
 }
 
 /// Opens connections to one node for one kind of session.
@@ -322,6 +324,7 @@ impl Manager for Connector {
     type Error = ConnectError;
 
     async fn create(&self) -> Result<Link, ConnectError> {
+        let era = self.track.era();
         let opened = self.connect().await?;
         // Up to a tenth less, so that connections opened together are not replaced together.
         let longest = self.shared.settings.max_lifetime;
@@ -331,6 +334,7 @@ impl Manager for Connector {
             line: opened.line,
             tls: self.server.connector(),
             lifetime,
+            era,
         })
     }
 
@@ -352,12 +356,16 @@ impl Manager for Connector {
         link.wire
             .alone()
             .set_prepared_statement_cache_size(CacheSize::Unbounded);
-        if metrics.last_used() > self.shared.settings.ping_after {
+        // Where one broke the others may be dead, too, and not have heard of it yet: a read would spend its attempts on
+        // them.
+        let era = self.track.era();
+        if link.era != era || metrics.last_used() > self.shared.settings.ping_after {
             link.wire
                 .alone()
                 .batch_execute("")
                 .await
                 .map_err(|error| RecycleError::message(error.to_string()))?;
+            link.era = era;
         }
         Ok(())
     }

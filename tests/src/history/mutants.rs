@@ -51,7 +51,7 @@ pub enum Sign {
 const TIME: Duration = Duration::from_secs(3);
 
 /// The same where roles move: several times.
-const TIME_TO_FAIL_OVER: Duration = Duration::from_secs(5);
+const TIME_TO_FAIL_OVER: Duration = Duration::from_secs(8);
 
 /// It goes on until so much was done, for machines that are busy with something else.
 const OPERATIONS: usize = 400;
@@ -276,6 +276,7 @@ pub const MUTANTS: &[Mutant] = &[
         weights: &[(Kind::Write, 40), (Kind::StrongRead, 30), (Kind::Hop, 30)],
         failovers: Some(Failovers {
             two: (600, 900),
+            rests: (50, 150),
             ..SPLITTING
         }),
         hands: &[],
