@@ -135,6 +135,32 @@ async fn where_a_timeline_began_is_not_what_its_primary_replayed_after_a_crash()
     assert_eq!(title(&world, next, 2), "A Love Supreme");
 }
 
+#[tokio::test]
+async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
+    let Some(world) = World::alone() else { return };
+    let mut quick = settings();
+    quick.read.poll_timeout = Duration::from_millis(200);
+    quick.pool.connect_timeout = Duration::from_secs(2);
+    let builder = world.primary_only().replica(world.url(world.replica(0)));
+    let manifold = builder.settings(quick).connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let reading = tokio::spawn({
+        let (manifold, stops) = (manifold.clone(), stops.clone());
+        async move {
+            manifold
+                .read_snapshot(async |snap| stops.twice_on(snap).await)
+                .await
+        }
+    });
+    stops.until_reached().await;
+    world.replica(0).freeze().unwrap();
+    stops.door.add_permits(1);
+    let ended = tokio::time::timeout(Duration::from_secs(15), reading).await;
+    world.replica(0).thaw().unwrap();
+    let error = ended.expect("it hangs").unwrap().unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+}
+
 /// Answers as often as it was told, and then never again.
 struct Mute(Arc<AtomicUsize>, Vec<SocketAddr>);
 
