@@ -161,6 +161,38 @@ async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
     assert!(error.is_unreachable(), "{error}");
 }
 
+#[tokio::test]
+async fn a_call_on_a_node_that_froze_behind_its_removal_comes_to_its_end() {
+    let Some(world) = World::alone() else { return };
+    let mut quick = settings();
+    quick.read.poll_timeout = Duration::from_millis(200);
+    quick.pool.connect_timeout = Duration::from_secs(2);
+    quick.pool.drain = Duration::from_millis(1);
+    let builder = world.primary_only().replica(world.url(world.replica(0)));
+    let manifold = builder.settings(quick).connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let reading = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.twice().await }
+    });
+    stops.until_reached().await;
+    manifold.remove_node("replica-1").await.unwrap();
+    // So long that whoever watched it has looked again.
+    until("the others go on", async || {
+        Shop::new(manifold.clone()).who().await.unwrap().node == "primary"
+    })
+    .await;
+    let watched = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'app'";
+    let before: usize = world.sql(world.replica(0), watched).parse().unwrap();
+    assert!(before >= 1);
+    world.replica(0).freeze().unwrap();
+    stops.door.add_permits(1);
+    let ended = tokio::time::timeout(Duration::from_secs(15), reading).await;
+    world.replica(0).thaw().unwrap();
+    let error = ended.expect("it hangs").unwrap().unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+}
+
 /// Answers as often as it was told, and then never again.
 struct Mute(Arc<AtomicUsize>, Vec<SocketAddr>);
 

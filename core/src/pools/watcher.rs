@@ -34,10 +34,11 @@ impl Watcher {
         }
     }
 
-    /// Watches; ends with the node, or when its pools are closed.
+    /// Watches; ends with the node, or when its pools are closed and no call is there any more: one that waits for a
+    /// server that froze ends only because somebody notices.
     pub async fn watch(self) {
         let mut watching = None;
-        while let Some(node) = self.node.upgrade().filter(|node| !node.is_closed()) {
+        while let Some(node) = self.node.upgrade().filter(|node| node.is_needed()) {
             self.look(&node, &mut watching).await;
             let usual = self.until_next(node.shared.clock.now());
             let track = Arc::clone(&node.track);
