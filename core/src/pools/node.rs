@@ -303,9 +303,9 @@ impl Node {
         self.pools().into_iter().for_each(Pool::close);
     }
 
-    /// Whether it lends no connection any more.
-    pub fn is_closed(&self) -> bool {
-        self.readers.is_closed()
+    /// Whether it lends connections, or calls are still there.
+    pub fn is_needed(&self) -> bool {
+        !self.readers.is_closed() || self.in_use.load(Ordering::SeqCst) > 0
     }
 }
 

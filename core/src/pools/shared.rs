@@ -99,12 +99,11 @@ impl Shared {
         mut found: Whereabouts,
         followed: Option<u32>,
     ) -> Option<Sighting> {
-        let before = self.roles.now().said(node);
         // It cannot always tell on which it is.
         if found.standby {
             found.timeline = found.timeline.max(followed);
         }
-        let sighting = self.survey.sight(line, asked, found, before);
+        let sighting = self.survey.sight(line, asked, found, followed);
         let said = Said {
             standby: found.standby,
             timeline: sighting

@@ -38,10 +38,11 @@ impl Watcher {
         }
     }
 
-    /// Watches; ends with the node, or when its pools are closed.
+    /// Watches; ends with the node, or when its pools are closed and no call is there any more: one that waits for a
+    /// server that froze ends only because somebody notices.
     pub async fn watch(self) {
         let (mut watching, mut outside) = (None, 0);
-        while let Some(node) = self.node.upgrade().filter(|node| !node.is_closed()) {
+        while let Some(node) = self.node.upgrade().filter(|node| node.is_needed()) {
             if node.duty() == Duty::Outside {
                 if outside % SECOND_LOOKS == 0 {
                     // Its name may mean another server by now, and this connection still the old one.
