@@ -11,7 +11,6 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
-use crate::pools::node::Node;
 use crate::pools::tour::{Known, Need, Stop, Tour};
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
@@ -26,8 +25,8 @@ use crate::terms::trap::Trap;
 
 mod asking;
 
-pub use asking::confirm;
 use asking::run;
+pub use asking::{confirm, stopped_answering};
 
 /// What a load brought.
 pub struct Loaded<T> {
@@ -339,11 +338,6 @@ pub fn kept(lease: &Lease, began: Tick, ended: Tick) -> Kept {
         began,
         ended,
     }
-}
-
-/// The node did not refuse anything; it just went silent.
-pub fn stopped_answering(node: &Node) -> Error {
-    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
 }
 
 fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {

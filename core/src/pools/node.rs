@@ -201,6 +201,10 @@ impl Node {
         let era = self.track.era();
         let asked = self.shared.asked();
         let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
+        if self.track.is_superseded(&line.door) {
+            // It is another server that says so.
+            return Ok(None);
+        }
         let followed = self.track.followed(&line.door);
         let sighting = (self.shared).heard(self.id, line, asked, found, followed);
         let Some(sighting) = sighting.map(Arc::new) else {
@@ -299,9 +303,9 @@ impl Node {
         self.pools().into_iter().for_each(Pool::close);
     }
 
-    /// Whether it lends no connection any more.
-    pub fn is_closed(&self) -> bool {
-        self.readers.is_closed()
+    /// Whether it lends connections, or calls are still there.
+    pub fn is_needed(&self) -> bool {
+        !self.readers.is_closed() || self.in_use.load(Ordering::SeqCst) > 0
     }
 }
 

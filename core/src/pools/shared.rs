@@ -99,12 +99,11 @@ impl Shared {
         mut found: Whereabouts,
         followed: Option<u32>,
     ) -> Option<Sighting> {
-        let before = self.roles.now().said(node);
         // It cannot always tell on which it is.
         if found.standby {
             found.timeline = found.timeline.max(followed);
         }
-        let sighting = self.survey.sight(line, asked, found, before);
+        let sighting = self.survey.sight(line, asked, found, followed);
         let said = Said {
             standby: found.standby,
             timeline: sighting
@@ -113,8 +112,8 @@ impl Shared {
         };
         let latest = self.survey.latest();
         // That somebody behind an opaque endpoint was left behind says nothing of the others there.
-        let is_news =
-            before.is_none() || !line.door.incarnation.is_nobodys() || said.timeline >= latest;
+        let is_first = self.roles.now().said(node).is_none();
+        let is_news = is_first || !line.door.incarnation.is_nobodys() || said.timeline >= latest;
         if is_news && self.roles.note(node, said, latest) {
             self.wake.notify_one();
         }

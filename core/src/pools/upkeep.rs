@@ -15,10 +15,13 @@ impl Pools {
     pub async fn upkeep(&self) {
         self.assign();
         let (nodes, roles) = (self.nodes(), self.shared.roles.now());
+        // While nobody takes writes, any node may be promoted, one that is left out for long, too.
+        let takes_writes = |node: &Arc<Node>| roles.is_primary(node.id) && !node.is_left_out();
+        let sought = !nodes.iter().any(takes_writes);
         let rounds = nodes.iter().map(|node| {
             let writes = roles.is_primary(node.id);
             async move {
-                node.probe_if_due().await;
+                node.probe_if_due(sought).await;
                 if node.is_left_out() {
                     return;
                 }

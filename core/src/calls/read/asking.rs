@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::calls::body::ReadBody;
 use crate::pools::lease::{Lease, Left};
+use crate::pools::node::Node;
 use crate::pools::tour::{Known, Tour};
 use crate::query::conn::ReadConn;
+use crate::terms::error::Error;
 use crate::terms::outcome::Outcome;
 use crate::terms::sighting::Sighting;
 use crate::terms::trap::Trap;
@@ -67,4 +69,9 @@ pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Kn
     lease.close(false).await;
     lease.give_back();
     None
+}
+
+/// The node did not refuse anything; it just went silent.
+pub fn stopped_answering(node: &Node) -> Error {
+    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
 }

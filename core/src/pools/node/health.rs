@@ -26,9 +26,11 @@ impl Node {
         }
     }
 
-    /// Asks it in the background, if that is due.
-    pub async fn probe_if_due(&self) {
-        if !self.fitness().wants_probe(self.shared.clock.now()) {
+    /// Asks it in the background, if that is due; of one that is left out, if it is `sought`, at once.
+    pub async fn probe_if_due(&self, sought: bool) {
+        let is_due = self.fitness().wants_probe(self.shared.clock.now());
+        let is_wanted = is_due || (sought && self.is_left_out());
+        if !is_wanted {
             return;
         }
         match self.readers.manager().connect().await {
