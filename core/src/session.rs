@@ -86,6 +86,13 @@ impl Session {
         self.manifold.calls().seal(&self.memory).await
     }
 
+    /// The token without telling of a lost write. Whoever takes it along has no place for an error: the answer that
+    /// it goes out with is made already, and acknowledges the write. The client's next request is told.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn untold_token(&self) -> Result<String> {
+        self.manifold.calls().seal_untold(&self.memory).await
+    }
+
     /// The token without asking anybody: what the session was shown is left out as far as no position
     /// bounds it.
     #[cfg(feature = "tower")]

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::calls::Calls;
 use crate::calls::caller::Caller;
-use crate::calls::read::{Wanted, confirm, kept};
+use crate::calls::read::{Wanted, confirm, kept, stopped_answering};
 use crate::calls::telemetry;
 use crate::calls::transaction::SendClosure;
 use crate::pools::lease::{Lease, Left};
@@ -87,11 +87,17 @@ impl Calls {
             Showing::begin(memory, open, &tour, &self.pools.survey().ticks)
         });
         let notes = lease.notes();
-        let output = notes.around(body(&mut ReadConn::new(lease.wire()))).await;
+        let node = Arc::clone(lease.node());
+        let mut conn = ReadConn::new(lease.wire());
+        let ran = node.unless_left_out(notes.around(body(&mut conn))).await;
+        let output = ran.unwrap_or_else(|| {
+            notes.lose_connection();
+            Err(stopped_answering(&node).into())
+        });
         let reach = if lease.is_opaque() {
             lease.close(memory.is_some()).await
         } else {
-            if !notes.is_busy() {
+            if !notes.is_busy() && !notes.has_lost_connection() {
                 // If it fails the connection is broken, and `settle` says so.
                 let _ = lease.roll_back().await;
             }
@@ -158,14 +164,20 @@ async fn begin(tour: &mut Tour<'_>) -> Result<(Lease, Option<Arc<Sighting>>)> {
         let Some((mut lease, Known::Enough(sighting))) = confirmed else {
             continue;
         };
-        let node = lease.node().id;
-        let Err(error) = lease.snapshot(BEGIN).await else {
-            return Ok((lease, sighting));
+        let node = Arc::clone(lease.node());
+        let begun = node.unless_left_out(lease.snapshot(BEGIN)).await;
+        let error = match begun {
+            Some(Ok(())) => return Ok((lease, sighting)),
+            Some(Err(error)) => error.into(),
+            None => {
+                lease.notes().lose_connection();
+                stopped_answering(&node)
+            }
         };
         broken += 1;
         if lease.settle().await != Left::Broken || broken == ATTEMPTS {
-            return Err(error.into());
+            return Err(error);
         }
-        tour.failed(node);
+        tour.failed(node.id);
     }
 }

@@ -185,7 +185,7 @@ impl Connector {
             Some(nonce) => self.server.open_marked(nonce).await?,
             None => self.server.open_through().await?,
         };
-        let asked = self.shared.asked();
+        let (era, asked) = (self.track.era(), self.shared.asked());
         let (identity, line, found) = self
             .set_up(&mut conn, asked.tick, nonce.as_deref())
             .await
@@ -200,7 +200,10 @@ impl Connector {
         self.check(&identity)?;
         if let Some(found) = found {
             let followed = self.track.followed(&line.door);
-            self.shared.heard(self.node, &line, asked, found, followed);
+            let seen = self.shared.heard(self.node, &line, asked, found, followed);
+            if let Some(seen) = seen {
+                self.track.note(era, &Arc::new(seen));
+            }
         }
         let is_standby = found.is_none_or(|found| found.standby);
         // Through an opaque endpoint each transaction is asked for itself.
@@ -340,10 +343,8 @@ impl Manager for Connector {
             self.track.void();
             return Err(RecycleError::message("the connection is closed"));
         }
-        let is_direct = self.server.way() == Way::Direct;
-        if is_direct && !self.track.may_reach(&link.line.door) {
-            // Its name means another server by now, or the server restarted. It may be a primary that is
-            // none any more.
+        if self.track.is_superseded(&link.line.door) {
+            // Its name means another server by now, and this may be a primary that is none any more.
             return Err(RecycleError::message(
                 "the connection reaches another server",
             ));

@@ -201,12 +201,20 @@ impl Node {
         let era = self.track.era();
         let asked = self.shared.asked();
         let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
+        if self.track.is_superseded(&line.door) {
+            // It is another server that says so.
+            return Ok(None);
+        }
         let followed = self.track.followed(&line.door);
         let sighting = (self.shared).heard(self.id, line, asked, found, followed);
         let Some(sighting) = sighting.map(Arc::new) else {
             return Ok(None);
         };
-        self.track.note(era, &sighting);
+        // Who was left behind there bounds nothing that the others have shown.
+        let is_current = Some(sighting.position.timeline()) >= self.shared.survey.latest();
+        if is_current || !self.is_opaque() {
+            self.track.note(era, &sighting);
+        }
         self.note_lag(&sighting);
         Ok(Some(sighting))
     }
@@ -295,9 +303,9 @@ impl Node {
         self.pools().into_iter().for_each(Pool::close);
     }
 
-    /// Whether it lends no connection any more.
-    pub fn is_closed(&self) -> bool {
-        self.readers.is_closed()
+    /// Whether it lends connections, or calls are still there.
+    pub fn is_needed(&self) -> bool {
+        !self.readers.is_closed() || self.in_use.load(Ordering::SeqCst) > 0
     }
 }
 

@@ -99,24 +99,27 @@ impl Shared {
         mut found: Whereabouts,
         followed: Option<u32>,
     ) -> Option<Sighting> {
-        let before = self.roles.now().said(node);
         // It cannot always tell on which it is.
         if found.standby {
             found.timeline = found.timeline.max(followed);
         }
-        let sighting = self.survey.sight(line, asked, found, before);
+        let sighting = self.survey.sight(line, asked, found, followed);
         let said = Said {
             standby: found.standby,
             timeline: sighting
                 .as_ref()
                 .map_or(found.timeline, |seen| Some(seen.position.timeline())),
         };
-        if self.roles.note(node, said, self.survey.latest()) {
+        let latest = self.survey.latest();
+        // That somebody behind an opaque endpoint was left behind says nothing of the others there.
+        let is_news =
+            before.is_none() || !line.door.incarnation.is_nobodys() || said.timeline >= latest;
+        if is_news && self.roles.note(node, said, latest) {
             self.wake.notify_one();
         }
         if let Some(seen) = &sighting
             && self.roles.now().is_primary(node)
-            && !seen.standby
+            && self.is_latest_primary(seen)
         {
             self.survey.note_primary(seen);
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::pools::connect::Line;
 use crate::pools::queries::Whereabouts;
 use crate::pools::track::Ticks;
-use crate::rules::duty::Said;
 use crate::rules::ring::Ring;
 use crate::terms::clock::Moment;
 use crate::terms::floors::Written;
@@ -56,14 +55,14 @@ impl Survey {
         }
     }
 
-    /// What an answer to a position question means. `before` is what the node said before. `None`: its
-    /// timeline is not known, so neither is the position.
+    /// What an answer to a position question means. `followed` is the timeline on which the node was seen as a
+    /// standby since it started. `None`: its timeline is not known, so neither is the position.
     pub fn sight(
         &self,
         line: &Line,
         asked: Asked,
         found: Whereabouts,
-        before: Option<Said>,
+        followed: Option<u32>,
     ) -> Option<Sighting> {
         let lsn = found.lsn?;
         let position = if found.standby {
@@ -83,7 +82,7 @@ impl Survey {
             } else {
                 found.promoted_at
             };
-            self.learn(timeline, promoted_at.filter(|_| follows(timeline, before)));
+            self.learn(timeline, promoted_at.filter(|_| leaves(followed, timeline)));
             Position::inserting_at(timeline, lsn, lsn % line.segment)
         };
         Some(Sighting {
@@ -161,12 +160,11 @@ impl Survey {
     }
 }
 
-/// Whether `timeline` left the one that the node was on before, so that its end there is where this one
-/// began. One that nobody saw before its promotion may have come by a way that nobody here knows; but
-/// there is only one to the second.
-fn follows(timeline: u32, before: Option<Said>) -> bool {
-    let was_there = |said: Said| said.standby && said.timeline == timeline.checked_sub(1);
-    timeline == 2 || before.is_some_and(was_there)
+/// Whether a node that `followed` a timeline has left it for `timeline`, so that its end there is where this one
+/// began. One that nobody saw before its promotion may have come by a way that nobody here knows; and one that
+/// crashed since has replayed its own log, up to far behind where it was promoted.
+fn leaves(followed: Option<u32>, timeline: u32) -> bool {
+    followed.is_some() && followed == timeline.checked_sub(1)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

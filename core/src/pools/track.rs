@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::terms::sighting::{Door, Incarnation, Sighting, Tick};
+use crate::terms::sighting::{Door, Sighting, Tick};
 use crate::terms::trap::{Trap, Trapped};
 
 /// Counts what a manifold does, in order.
@@ -37,9 +37,9 @@ struct Latest {
     /// Counts the breaks. A sighting that was asked for before one says nothing any more.
     era: u64,
     sighting: Option<Arc<Sighting>>,
-    /// The run in which it was last seen as a standby, and its timeline there. That outlives a break: no standby goes
+    /// Through which door it was last seen as a standby, and its timeline there. That outlives a break: no standby goes
     /// back to an older timeline while it runs.
-    followed: Option<(Incarnation, u32)>,
+    followed: Option<(Door, u32)>,
 }
 
 /// The era in which a question left.
@@ -66,15 +66,22 @@ impl Track {
     /// itself, and does not go back.
     pub fn followed(&self, door: &Door) -> Option<u32> {
         let latest = self.latest.borrow();
-        let (run, timeline) = latest.followed.as_ref()?;
-        run.is(&door.incarnation).then_some(*timeline)
+        let (then, timeline) = latest.followed.as_ref()?;
+        // A connection that is still open has seen no crash, whatever our role may see.
+        let is_one_run = then.incarnation.is(&door.incarnation)
+            || (then == door && !door.incarnation.is_nobodys());
+        is_one_run.then_some(*timeline)
     }
 
-    /// Whether nothing is known that tells the server behind `door` from the one that was seen last.
-    pub fn may_reach(&self, door: &Door) -> bool {
+    /// Whether the server behind `door` is not the one that the node's name means by now: a connection that was opened
+    /// later reaches another one, or another run of it.
+    pub fn is_superseded(&self, door: &Door) -> bool {
         let latest = self.latest.borrow();
-        let seen = latest.sighting.as_ref();
-        seen.is_none_or(|seen| seen.door.incarnation.may_be(&door.incarnation))
+        latest.sighting.as_ref().is_some_and(|seen| {
+            let (theirs, ours) = (&seen.door.incarnation, &door.incarnation);
+            let known = !theirs.is_nobodys() && !ours.is_nobodys();
+            known && !theirs.may_be(ours) && door.opened < seen.door.opened
+        })
     }
 
     /// The era now; to be taken before a question leaves.
@@ -92,8 +99,8 @@ impl Track {
                     .is_none_or(|known| self.is_later(sighting, known));
             if is_news {
                 latest.sighting = Some(Arc::clone(sighting));
-                let run = sighting.door.incarnation.clone();
-                latest.followed = (sighting.standby).then(|| (run, sighting.position.timeline()));
+                let door = sighting.door.clone();
+                latest.followed = (sighting.standby).then(|| (door, sighting.position.timeline()));
             }
             is_news
         });

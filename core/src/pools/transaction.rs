@@ -204,12 +204,14 @@ impl Lease {
         Ok(true)
     }
 
-    /// Whether a later timeline has become known since the transaction of a write began. One node may be both
-    /// primaries, one after the other, behind an opaque endpoint.
+    /// Whether a later primary has become known since the transaction of a write began, on the same node: behind an
+    /// opaque endpoint by its timeline, else by a connection that was opened later and reaches another server.
     pub fn is_overtaken(&self) -> bool {
         match self.transaction {
             Transaction::Write(_, timeline) => Some(timeline) < self.node().shared.survey.latest(),
-            Transaction::None | Transaction::Read => false,
+            Transaction::None | Transaction::Read => {
+                self.node().track.is_superseded(&self.line().door)
+            }
         }
     }
 }

@@ -99,7 +99,7 @@ impl Desk {
         if !visit.is_bad() && visit.session.changes() == visit.changes {
             return;
         }
-        let token = match visit.session.token().await {
+        let token = match visit.session.untold_token().await {
             Ok(token) => token,
             Err(error) => {
                 self.warn(&error);

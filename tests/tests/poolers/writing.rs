@@ -12,7 +12,7 @@ use manifold_tests::slow_commit::{COMMITTING, Held, SLOW_COMMIT, until_committin
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World, until};
 
-use crate::site::{Pooled, new, pgbouncer};
+use crate::site::{Client, Pooled, new, pgbouncer};
 use crate::switch::Switch;
 
 fn title(world: &World) -> String {
@@ -176,42 +176,63 @@ async fn an_endpoint_that_leads_to_the_new_primary_is_followed_and_the_old_one_g
         .settings(settings())
         .primary(Endpoint::balanced(url));
     let shop = Shop::new(manifold.connect().await.unwrap());
-    // Three connections to the old one, of which one is in the middle of a write.
+    let rows = "INSERT INTO album SELECT 100 + n, 'row ' || n FROM generate_series(1, 10) n";
+    world.sql(old, rows);
+    // Four connections to the old one, of which one is in the middle of a write.
+    let add = || {
+        let shop = shop.clone();
+        tokio::spawn(async move { shop.add_numbered().await })
+    };
     shop.close_door().await;
-    let adding: Vec<_> = (0..3)
-        .map(|_| {
-            let shop = shop.clone();
-            tokio::spawn(async move { shop.add_numbered().await })
-        })
-        .collect();
-    let open = || world.unfinished(old);
-    until("three writes are under way", async || open() == 3).await;
-    adding[0].abort();
-    adding[1].abort();
+    let adding: Vec<_> = (0..4).map(|_| add()).collect();
+    until("four writes are under way", async || {
+        world.unfinished(old) == 4
+    })
+    .await;
+    shop.open_door();
+    for added in adding {
+        added.await.unwrap().unwrap();
+    }
+    shop.close_door().await;
+    let last = add();
+    until("one is under way", async || world.unfinished(old) == 1).await;
     world.caught_up();
     young.promote().unwrap();
     // Both say that they take writes, and the connections to the old one stay open; a new one is led to the
     // new one.
     switch.lead_to(after.port());
+    let rename_at_once = async |title: &str, most: i32| {
+        let renames =
+            (101..=100 + most).map(async |id| shop.rename(id, &format!("{title} {id}")).await);
+        futures_util::future::join_all(renames).await
+    };
+    let idle = shop.db().nodes()[0].writing.map_or(0, |pool| pool.idle);
     until("a write arrives at the new primary", async || {
-        // One that began at the old primary may be refused.
-        let _ = shop.rename(1, "after").await;
-        title_on(&world, young) == "after"
+        // More than there are connections; one that began at the old primary may be refused.
+        rename_at_once("after", i32::try_from(idle).unwrap() + 1).await;
+        let arrived = "SELECT count(*) > 0 FROM album WHERE title LIKE 'after%'";
+        world.sql(young, arrived) == "t"
     })
     .await;
-    let kept = title_on(&world, old);
+    let titles = "SELECT array_agg(title ORDER BY id) FROM album WHERE id BETWEEN 101 AND 104";
+    let kept = world.sql(old, titles);
     for n in 0..20 {
-        shop.rename(1, &format!("after {n}")).await.unwrap();
-        assert_eq!(title_on(&world, young), format!("after {n}"));
+        let title = format!("round {n}");
+        for renamed in rename_at_once(&title, 4).await {
+            renamed.unwrap();
+        }
+        let all = [101, 102, 103, 104]
+            .map(|id| format!("\"{title} {id}\""))
+            .join(",");
+        assert_eq!(world.sql(young, titles), format!("{{{all}}}"));
     }
-    assert_eq!(title_on(&world, old), kept);
+    assert_eq!(world.sql(old, titles), kept);
     // What began before is not committed where it would be lost.
     shop.open_door();
-    let last = adding.into_iter().next_back().unwrap().await.unwrap();
-    let error = last.unwrap_err();
+    let error = last.await.unwrap().unwrap_err();
     assert!(error.is_unreachable(), "{error}");
     let added = "SELECT count(*) FROM album WHERE title LIKE 'number %'";
-    assert_eq!([old, young].map(|node| world.sql(node, added)), ["0", "0"]);
+    assert_eq!([old, young].map(|node| world.sql(node, added)), ["4", "4"]);
 }
 
 fn title_on(world: &World, node: &manifold_compose::Node) -> String {
@@ -302,7 +323,8 @@ async fn a_write_that_a_standby_refused_has_its_node_asked_at_once_what_it_is() 
     let role = || blind.db.nodes()[0].role;
     assert_eq!(role(), Some(Role::Primary));
     switch.lead_to(world.replica(0).port());
-    switch.cut();
+    let console = Client::connect(&pgbouncer.console_url()).await;
+    console.ask("RECONNECT").await;
     let error = blind.rename(1, "there").await.unwrap_err();
     let refused = error.query().unwrap_or_else(|| panic!("{error}"));
     assert!(

@@ -1,10 +1,16 @@
 //! What a client is shown.
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
 use diesel_manifold::tower::SessionLayer;
-use manifold_tests::{World, until};
+use manifold_tests::{Shop, World, until};
+use tokio::sync::Semaphore;
 
 use crate::client::Client;
-use crate::shops::{connected, process, serve, serve_bare, serve_by};
+use crate::shops::{connected, listen, process, serve, serve_bare, serve_by};
 
 fn hold_back(world: &World) {
     for index in 0..2 {
@@ -180,4 +186,58 @@ async fn a_program_sends_back_the_header_that_it_got_and_may_send_several() {
     ] {
         assert_eq!(shown(&lines).await, "one|two");
     }
+}
+
+/// A handler that writes, and answers when it is let.
+#[derive(Clone)]
+struct Late {
+    shop: Shop,
+    wrote: Arc<Semaphore>,
+    may_answer: Arc<Semaphore>,
+}
+
+async fn rename_late(State(late): State<Late>, title: String) -> Result<String, String> {
+    let renamed = late.shop.rename(1, &title).await;
+    late.wrote.add_permits(1);
+    late.may_answer.acquire().await.unwrap().forget();
+    Ok(renamed.map_err(|error| error.to_string())?.title)
+}
+
+#[tokio::test]
+async fn a_client_is_told_of_the_write_that_got_lost_before_its_answer_left() {
+    let Some(world) = World::alone() else { return };
+    let one = process(&world).await;
+    let late = Late {
+        shop: Shop::new(one.clone()),
+        wrote: Arc::new(Semaphore::new(0)),
+        may_answer: Arc::new(Semaphore::new(0)),
+    };
+    let layer = SessionLayer::new(&one).expect("a layer");
+    let routes = Router::new().route("/late", post(rename_late));
+    let here = listen(routes.with_state(late.clone()).layer(layer)).await;
+    world.caught_up();
+    for replica in world.cluster().replicas() {
+        replica.cut_walreceiver().unwrap();
+    }
+    let asking = tokio::spawn(async move {
+        let mut client = Client::default();
+        let answer = client.post(here, "/late", "lost").await;
+        (client, answer)
+    });
+    late.wrote.acquire().await.unwrap().forget();
+    world.primary().kill().unwrap();
+    world.replica(0).promote().unwrap();
+    until("the promoted one takes the writes", async || {
+        one.nodes()[1].writing.is_some()
+    })
+    .await;
+    late.may_answer.add_permits(1);
+    let (mut client, answer) = asking.await.unwrap();
+    assert_eq!(answer.body, "lost", "it was acknowledged");
+    let there = serve(&one).await;
+    let told = client.get(there, "/titles").await.body;
+    assert!(told.contains("is lost"), "{told}");
+    // Once.
+    let then = client.get(there, "/titles").await.body;
+    assert_eq!(then, "Kind of Blue|A Love Supreme");
 }

@@ -1,0 +1,231 @@
+//! What comes together at a bad moment: a failover, a migration, a node that joins or leaves, and a server that
+//! hangs just then.
+
+use std::future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use diesel_manifold::prelude::*;
+use diesel_manifold::{
+    Builder, Consistency, Discovery, Endpoint, Manifold, NodeStatus, Resolve, Resolving, Role,
+    TokenKey,
+};
+use manifold_compose::Node;
+use manifold_tests::shop::album;
+use manifold_tests::until::until;
+use manifold_tests::world::settings;
+use manifold_tests::{Shop, World};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// All three nodes, without a word about their roles.
+fn hosts(world: &World) -> Builder {
+    let nodes = world.cluster().nodes();
+    nodes.fold(Manifold::builder().settings(settings()), |builder, node| {
+        builder.node(world.url(node))
+    })
+}
+
+fn title(world: &World, node: &Node, id: i32) -> String {
+    world.sql(node, &format!("SELECT title FROM album WHERE id = {id}"))
+}
+
+fn node(manifold: &Manifold, index: usize) -> NodeStatus {
+    manifold.nodes()[index].clone()
+}
+
+async fn until_it_writes(manifold: &Manifold, index: usize) {
+    until("the promoted one takes the writes", async || {
+        node(manifold, index).writing.is_some()
+    })
+    .await;
+}
+
+/// Calls that stop where a test says so.
+#[derive(Clone, Repository)]
+struct Stops {
+    db: Manifold,
+    reached: Arc<Semaphore>,
+    door: Arc<Semaphore>,
+}
+
+impl Stops {
+    fn new(db: Manifold) -> Self {
+        Self {
+            db,
+            reached: Arc::new(Semaphore::new(0)),
+            door: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    async fn until_reached(&self) {
+        self.reached.acquire().await.unwrap().forget();
+    }
+
+    async fn stop(&self) {
+        self.reached.add_permits(1);
+        self.door.acquire().await.unwrap().forget();
+    }
+}
+
+#[repository]
+impl Stops {
+    /// Renames without a transaction, and stops before it returns.
+    #[write(transaction = off)]
+    pub async fn rename(&self, conn: &mut WriteConn<'_>, id: i32, title: &str) -> Result<()> {
+        let update = diesel::update(album::table.find(id)).set(album::title.eq(title));
+        update.execute(conn).await?;
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Holds the connection for writes.
+    #[write]
+    pub async fn hold(&self, _conn: &mut WriteConn<'_>) -> Result<()> {
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Holds a connection for reads, and stops before it asks again.
+    #[read(attempts = 1)]
+    pub async fn twice(&self, conn: &mut ReadConn<'_>) -> Result<i64> {
+        let first: i64 = album::table.count().get_result(conn).await?;
+        self.stop().await;
+        let second: i64 = album::table.count().get_result(conn).await?;
+        Ok(first + second)
+    }
+}
+
+#[tokio::test]
+async fn where_a_timeline_began_is_not_what_its_primary_replayed_after_a_crash() {
+    let Some(world) = World::alone() else { return };
+    let key = || TokenKey::from_bytes([7; 32]).unwrap();
+    let one = hosts(&world).token_key(key()).connect().await.unwrap();
+    world.caught_up();
+    for replica in world.cluster().replicas() {
+        replica.cut_walreceiver().unwrap();
+    }
+    let session = one.session();
+    let own = Shop::new(one.with_session(&session));
+    own.rename(2, "lost").await.unwrap();
+    let token = session.token().await.unwrap();
+    world.primary().kill().unwrap();
+    let next = world.replica(0);
+    next.promote().unwrap();
+    world.sql(next, "CHECKPOINT");
+    // Far behind where the write was that is lost; then it crashes, and replays its own log.
+    world.sql(
+        next,
+        "CREATE TABLE filler AS SELECT generate_series(1, 100000)",
+    );
+    next.kill().unwrap();
+    next.start().unwrap();
+    let builder = Manifold::builder().settings(settings());
+    let builder = builder.node(world.url(next)).token_key(key());
+    let other = builder.connect().await.unwrap();
+    let session = other.session_from(&token).unwrap();
+    let told = Shop::new(other.with_session(&session)).titles().await;
+    let error = told.expect_err("it is not there, and nobody says so");
+    assert!(
+        error.is_write_lost() || error.is_write_uncertain(),
+        "{error}"
+    );
+    assert_eq!(title(&world, next, 2), "A Love Supreme");
+}
+
+#[tokio::test]
+async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
+    let Some(world) = World::alone() else { return };
+    let mut quick = settings();
+    quick.read.poll_timeout = Duration::from_millis(200);
+    quick.pool.connect_timeout = Duration::from_secs(2);
+    let builder = world.primary_only().replica(world.url(world.replica(0)));
+    let manifold = builder.settings(quick).connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let reading = tokio::spawn({
+        let (manifold, stops) = (manifold.clone(), stops.clone());
+        async move {
+            manifold
+                .read_snapshot(async |snap| stops.twice_on(snap).await)
+                .await
+        }
+    });
+    stops.until_reached().await;
+    world.replica(0).freeze().unwrap();
+    stops.door.add_permits(1);
+    let ended = tokio::time::timeout(Duration::from_secs(15), reading).await;
+    world.replica(0).thaw().unwrap();
+    let error = ended.expect("it hangs").unwrap().unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_on_a_node_that_froze_behind_its_removal_comes_to_its_end() {
+    let Some(world) = World::alone() else { return };
+    let mut quick = settings();
+    quick.read.poll_timeout = Duration::from_millis(200);
+    quick.pool.connect_timeout = Duration::from_secs(2);
+    quick.pool.drain = Duration::from_millis(1);
+    let builder = world.primary_only().replica(world.url(world.replica(0)));
+    let manifold = builder.settings(quick).connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let reading = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.twice().await }
+    });
+    stops.until_reached().await;
+    manifold.remove_node("replica-1").await.unwrap();
+    // So long that whoever watched it has looked again.
+    until("the others go on", async || {
+        Shop::new(manifold.clone()).who().await.unwrap().node == "primary"
+    })
+    .await;
+    let watched = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'app'";
+    let before: usize = world.sql(world.replica(0), watched).parse().unwrap();
+    assert!(before >= 1);
+    world.replica(0).freeze().unwrap();
+    stops.door.add_permits(1);
+    let ended = tokio::time::timeout(Duration::from_secs(15), reading).await;
+    world.replica(0).thaw().unwrap();
+    let error = ended.expect("it hangs").unwrap().unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+}
+
+/// Answers as often as it was told, and then never again.
+struct Mute(Arc<AtomicUsize>, Vec<SocketAddr>);
+
+impl Resolve for Mute {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Resolving<'a> {
+        let left = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        match left {
+            Ok(_) => {
+                let found = self.1.clone();
+                Box::pin(async move { Ok(found) })
+            }
+            Err(_) => Box::pin(future::pending()),
+        }
+    }
+}
+
+fn sessions(world: &World, node: &Node) -> usize {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND usename = 'app'";
+    world.sql(node, count).parse().unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Records(Arc<std::sync::Mutex<Vec<SocketAddr>>>, Arc<AtomicUsize>);
+
+impl Resolve for Records {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Resolving<'a> {
+        let found = self.0.lock().unwrap().clone();
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move { Ok(found) })
+    }
+}
