@@ -112,8 +112,8 @@ impl Shared {
         };
         let latest = self.survey.latest();
         // That somebody behind an opaque endpoint was left behind says nothing of the others there.
-        let was_asked = self.roles.now().said(node).is_some();
-        let is_news = !was_asked || !line.door.incarnation.is_nobodys() || said.timeline >= latest;
+        let is_first = self.roles.now().said(node).is_none();
+        let is_news = is_first || !line.door.incarnation.is_nobodys() || said.timeline >= latest;
         if is_news && self.roles.note(node, said, latest) {
             self.wake.notify_one();
         }
