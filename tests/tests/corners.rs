@@ -136,6 +136,64 @@ async fn where_a_timeline_began_is_not_what_its_primary_replayed_after_a_crash()
 }
 
 #[tokio::test]
+async fn a_write_that_waited_for_a_connection_to_the_old_primary_goes_to_the_new_one() {
+    let Some(world) = World::alone() else { return };
+    let mut narrow = settings();
+    narrow.pool.size = 1;
+    narrow.pool.wait = Duration::from_secs(30);
+    let manifold = hosts(&world).settings(narrow).connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let holding = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.hold().await }
+    });
+    stops.until_reached().await;
+    let waiting = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.rename(1, "late").await }
+    });
+    until("the second waits for its connection", async || {
+        node(&manifold, 0)
+            .writing
+            .is_some_and(|pool| pool.waiting == 1)
+    })
+    .await;
+    world.replica(0).promote().unwrap();
+    until_it_writes(&manifold, 1).await;
+    stops.door.add_permits(2);
+    let _ = holding.await.unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(title(&world, world.primary(), 1), "Kind of Blue");
+    assert_eq!(title(&world, world.replica(0), 1), "late");
+}
+
+#[tokio::test]
+async fn a_read_that_waited_for_a_connection_to_the_old_primary_is_answered_by_the_new_one() {
+    let Some(world) = World::alone() else { return };
+    let mut narrow = settings();
+    narrow.pool.size = 1;
+    narrow.pool.wait = Duration::from_secs(30);
+    let manifold = hosts(&world).settings(narrow).connect().await.unwrap();
+    let strong = manifold.with(Consistency::Strong);
+    let (stops, shop) = (Stops::new(strong.clone()), Shop::new(strong));
+    let holding = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.twice().await }
+    });
+    stops.until_reached().await;
+    let waiting = tokio::spawn(async move { shop.who().await });
+    until("the second waits for its connection", async || {
+        node(&manifold, 0).reading.waiting == 1
+    })
+    .await;
+    world.replica(0).promote().unwrap();
+    until_it_writes(&manifold, 1).await;
+    stops.door.add_permits(1);
+    let _ = holding.await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().node, "replica-1");
+}
+
+#[tokio::test]
 async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
     let Some(world) = World::alone() else { return };
     let mut quick = settings();

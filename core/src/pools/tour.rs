@@ -134,6 +134,8 @@ impl Tour<'_> {
                         continue;
                     };
                     match node.lend(Session::Read).await {
+                        // Its timeline may have come to its end while this waited for a connection.
+                        Ok(_) if !may_answer(&node) => {}
                         Ok(loan) => {
                             let lease = Lease::new(loan, node, Role::Replica);
                             if self.keeps(&lease) {
@@ -320,4 +322,11 @@ impl Tour<'_> {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Whether a node is of those that answer reads beside the primary. Who answers behind an opaque endpoint is found
+/// out each time.
+fn may_answer(node: &Node) -> bool {
+    let duty = node.duty();
+    duty == Duty::Replica || (node.is_opaque() && duty == Duty::Outside)
 }
