@@ -26,14 +26,19 @@ impl Gate {
     /// Whether a node has the schema: where it was seen last, it had replayed it. What is known of it is void
     /// when a connection to it breaks, so one that restarted has to be asked again.
     pub fn admits(&self, node: &Node, survey: &Survey) -> bool {
-        if !self.is_set.load(Ordering::SeqCst) {
-            return true;
-        }
-        let behind = *self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-        behind.is_none_or(|behind| {
+        self.floor().is_none_or(|behind| {
             let seen = node.sighting();
             seen.is_some_and(|seen| survey.covers(behind, seen.position))
         })
+    }
+
+    /// What every read must include. That a node was seen there says nothing of a connection that came later, behind
+    /// a crash, nor of the next server behind a balancer.
+    pub fn floor(&self) -> Option<Position> {
+        if !self.is_set.load(Ordering::SeqCst) {
+            return None;
+        }
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The schema has changed, before `behind`.

@@ -83,7 +83,8 @@ pub enum Known {
 
 impl Pools {
     /// The way of a read with this need. `memory` is its session's.
-    pub fn tour<'p>(&'p self, need: Need, memory: Option<&'p Memory>) -> Tour<'p> {
+    pub fn tour<'p>(&'p self, mut need: Need, memory: Option<&'p Memory>) -> Tour<'p> {
+        need.floors.extend(self.shared.schema.floor());
         Tour {
             pools: self,
             nodes: self.nodes(),
