@@ -194,6 +194,35 @@ async fn a_read_that_waited_for_a_connection_to_the_old_primary_is_answered_by_t
 }
 
 #[tokio::test]
+async fn a_write_whose_position_got_lost_with_its_primary_is_told_to_its_session() {
+    let Some(world) = World::alone() else { return };
+    let manifold = hosts(&world).connect().await.unwrap();
+    let session = manifold.session();
+    let stops = Stops::new(manifold.with_session(&session));
+    let writing = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.rename(1, "perhaps").await }
+    });
+    stops.until_reached().await;
+    world.primary().freeze().unwrap();
+    stops.door.add_permits(1);
+    // While the old one is asked in vain where the write is.
+    world.replica(0).promote().unwrap();
+    writing
+        .await
+        .unwrap()
+        .expect("its statement was acknowledged");
+    until_it_writes(&manifold, 1).await;
+    let told = Shop::new(manifold.with_session(&session)).titles().await;
+    world.primary().thaw().unwrap();
+    let error = told.expect_err("nobody knows whether it survived, and nobody says so");
+    assert!(
+        error.is_write_uncertain() || error.is_write_lost(),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
     let Some(world) = World::alone() else { return };
     let mut quick = settings();
