@@ -223,6 +223,42 @@ async fn a_write_whose_position_got_lost_with_its_primary_is_told_to_its_session
 }
 
 #[tokio::test]
+async fn a_replica_that_was_out_for_long_is_asked_soon_when_nobody_takes_writes() {
+    let Some(world) = World::alone() else { return };
+    let mut long = settings();
+    long.pool.max_ejection = Duration::from_secs(3600);
+    let clock = diesel_manifold::Clock::new();
+    let builder = hosts(&world).settings(long).clock(clock.clone());
+    let manifold = builder.connect().await.unwrap();
+    world.replica(0).stop().unwrap();
+    until("it is left out", async || !node(&manifold, 1).available).await;
+    // Each probe in vain doubles its spell, up to an hour. Somebody in its place counts them.
+    let listener = TcpListener::bind(("127.0.0.1", world.replica(0).port())).await;
+    let listener = listener.unwrap();
+    for _ in 0..24 {
+        until("it was probed", async || {
+            clock.step(Duration::from_secs(5000));
+            let probe = tokio::time::timeout(Duration::from_millis(50), listener.accept());
+            probe.await.is_ok()
+        })
+        .await;
+    }
+    drop(listener);
+    world.primary().kill().unwrap();
+    until("the primary is left out", async || {
+        !node(&manifold, 0).available
+    })
+    .await;
+    world.replica(0).start().unwrap();
+    world.replica(0).promote().unwrap();
+    until("it takes the writes", async || {
+        clock.step(Duration::from_millis(1));
+        node(&manifold, 1).writing.is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
     let Some(world) = World::alone() else { return };
     let mut quick = settings();

@@ -26,6 +26,11 @@ impl Node {
         }
     }
 
+    /// Nobody takes writes: if it is left out it is asked soon, however often it was asked in vain.
+    pub fn is_needed_soon(&self) {
+        self.learn(Fact::Needed);
+    }
+
     /// Asks it in the background, if that is due.
     pub async fn probe_if_due(&self) {
         if !self.fitness().wants_probe(self.shared.clock.now()) {
