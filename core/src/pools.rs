@@ -149,10 +149,12 @@ impl Pools {
         loop {
             changes.mark_unchanged();
             if let Some(primary) = self.primary().filter(|primary| !primary.is_left_out()) {
-                match primary.lend(Session::Write).await {
-                    Ok(loan) => return Ok(Lease::new(loan, primary, Role::Primary)),
-                    Err(Unavailable::Down(who, error)) => last = Some(error.into_error(&who)),
-                    Err(unavailable) => return Err(self.error(unavailable)),
+                let lent = self.while_it_writes(&primary, primary.lend(Session::Write));
+                match lent.await {
+                    Some(Ok(loan)) => return Ok(Lease::new(loan, primary, Role::Primary)),
+                    Some(Err(Unavailable::Down(who, error))) => last = Some(error.into_error(&who)),
+                    Some(Err(unavailable)) => return Err(self.error(unavailable)),
+                    None => {}
                 }
             }
             tokio::select! {
@@ -160,6 +162,23 @@ impl Pools {
                 _ = changes.changed() => {}
                 _ = &mut patience => return Err(last.unwrap_or_else(nobody_writes)),
             }
+        }
+    }
+
+    /// What `future` comes to, which waits for a connection to the node that takes the writes. `None`: by now that is
+    /// another one, or nobody, or it was left out.
+    async fn while_it_writes<T>(&self, node: &Node, future: impl Future<Output = T>) -> Option<T> {
+        let over = async {
+            let mut changes = self.shared.roles.changes();
+            while self.takes_writes(node) && !node.is_left_out() {
+                // The sender lives as long as these pools.
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = over => None,
+            done = future => Some(done),
         }
     }
 
@@ -208,13 +227,18 @@ impl Pools {
 
     /// The `known` position; without one, where the primary is now, if it can be asked.
     pub async fn place_unless(&self, known: Option<Position>) -> Option<Position> {
-        if known.is_some() {
-            return known;
+        match known {
+            Some(_) => known,
+            None => self.place().await.ok().flatten(),
         }
-        let mut lease = self.write().await.ok()?;
+    }
+
+    /// Where the primary is now. `None`: it cannot tell, or not in time.
+    pub async fn place(&self) -> Result<Option<Position>> {
+        let mut lease = self.write().await?;
         let position = lease.position().await;
         lease.give_back();
-        position
+        Ok(position)
     }
 
     /// What a person wants to know about each node, in the order in which they joined.

@@ -136,6 +136,129 @@ async fn where_a_timeline_began_is_not_what_its_primary_replayed_after_a_crash()
 }
 
 #[tokio::test]
+async fn a_write_that_waited_for_a_connection_to_the_old_primary_goes_to_the_new_one() {
+    let Some(world) = World::alone() else { return };
+    let mut narrow = settings();
+    narrow.pool.size = 1;
+    narrow.pool.wait = Duration::from_secs(30);
+    let manifold = hosts(&world).settings(narrow).connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let holding = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.hold().await }
+    });
+    stops.until_reached().await;
+    let waiting = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.rename(1, "late").await }
+    });
+    until("the second waits for its connection", async || {
+        node(&manifold, 0)
+            .writing
+            .is_some_and(|pool| pool.waiting == 1)
+    })
+    .await;
+    world.replica(0).promote().unwrap();
+    until_it_writes(&manifold, 1).await;
+    stops.door.add_permits(2);
+    let _ = holding.await.unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(title(&world, world.primary(), 1), "Kind of Blue");
+    assert_eq!(title(&world, world.replica(0), 1), "late");
+}
+
+#[tokio::test]
+async fn a_read_that_waited_for_a_connection_to_the_old_primary_is_answered_by_the_new_one() {
+    let Some(world) = World::alone() else { return };
+    let mut narrow = settings();
+    narrow.pool.size = 1;
+    narrow.pool.wait = Duration::from_secs(30);
+    let manifold = hosts(&world).settings(narrow).connect().await.unwrap();
+    let strong = manifold.with(Consistency::Strong);
+    let (stops, shop) = (Stops::new(strong.clone()), Shop::new(strong));
+    let holding = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.twice().await }
+    });
+    stops.until_reached().await;
+    let waiting = tokio::spawn(async move { shop.who().await });
+    until("the second waits for its connection", async || {
+        node(&manifold, 0).reading.waiting == 1
+    })
+    .await;
+    world.replica(0).promote().unwrap();
+    until_it_writes(&manifold, 1).await;
+    stops.door.add_permits(1);
+    let _ = holding.await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().node, "replica-1");
+}
+
+#[tokio::test]
+async fn a_write_whose_position_got_lost_with_its_primary_is_told_to_its_session() {
+    let Some(world) = World::alone() else { return };
+    let manifold = hosts(&world).connect().await.unwrap();
+    let session = manifold.session();
+    let stops = Stops::new(manifold.with_session(&session));
+    let writing = tokio::spawn({
+        let stops = stops.clone();
+        async move { stops.rename(1, "perhaps").await }
+    });
+    stops.until_reached().await;
+    world.primary().freeze().unwrap();
+    stops.door.add_permits(1);
+    // While the old one is asked in vain where the write is.
+    world.replica(0).promote().unwrap();
+    writing
+        .await
+        .unwrap()
+        .expect("its statement was acknowledged");
+    until_it_writes(&manifold, 1).await;
+    let told = Shop::new(manifold.with_session(&session)).titles().await;
+    world.primary().thaw().unwrap();
+    let error = told.expect_err("nobody knows whether it survived, and nobody says so");
+    assert!(
+        error.is_write_uncertain() || error.is_write_lost(),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_replica_that_was_out_for_long_is_asked_soon_when_nobody_takes_writes() {
+    let Some(world) = World::alone() else { return };
+    let mut long = settings();
+    long.pool.max_ejection = Duration::from_secs(3600);
+    let clock = diesel_manifold::Clock::new();
+    let builder = hosts(&world).settings(long).clock(clock.clone());
+    let manifold = builder.connect().await.unwrap();
+    world.replica(0).stop().unwrap();
+    until("it is left out", async || !node(&manifold, 1).available).await;
+    // Each probe in vain doubles its spell, up to an hour. Somebody in its place counts them.
+    let listener = TcpListener::bind(("127.0.0.1", world.replica(0).port())).await;
+    let listener = listener.unwrap();
+    for _ in 0..24 {
+        until("it was probed", async || {
+            clock.step(Duration::from_secs(5000));
+            let probe = tokio::time::timeout(Duration::from_millis(50), listener.accept());
+            probe.await.is_ok()
+        })
+        .await;
+    }
+    drop(listener);
+    world.primary().kill().unwrap();
+    until("the primary is left out", async || {
+        !node(&manifold, 0).available
+    })
+    .await;
+    world.replica(0).start().unwrap();
+    world.replica(0).promote().unwrap();
+    until("it takes the writes", async || {
+        clock.step(Duration::from_millis(1));
+        node(&manifold, 1).writing.is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
     let Some(world) = World::alone() else { return };
     let mut quick = settings();

@@ -69,7 +69,7 @@ impl Calls {
     /// The end itself; `_permit` lives as long.
     async fn finish(
         self: &Arc<Self>,
-        author: Author,
+        mut author: Author,
         mut lease: Lease,
         keys: Vec<Key>,
         _permit: OwnedSemaphorePermit,
@@ -87,6 +87,7 @@ impl Calls {
             let why = "another node took over its writes before the COMMIT; nothing was changed";
             return Err(Ended::Failed(Error::unreachable(node, why, None)));
         }
+        author.timeline = self.latest_timeline();
         let node = Arc::clone(lease.node());
         let committed = node.unless_left_out(lease.commit()).await;
         // It may have committed before it went silent.
@@ -198,6 +199,10 @@ impl Calls {
         }
     }
 
+    fn latest_timeline(&self) -> u32 {
+        self.pools.survey().latest().unwrap_or_default()
+    }
+
     async fn permit(&self) -> OwnedSemaphorePermit {
         match Arc::clone(&self.endings).acquire_owned().await {
             Ok(permit) => permit,
@@ -259,6 +264,7 @@ impl Unfinished {
 
     /// The body begins on this connection.
     pub async fn begin(&mut self, lease: &mut Lease) {
+        self.author.timeline = self.calls.latest_timeline();
         self.before = lease.position().await;
         // On a connection that is known to be dead the body can do nothing.
         self.began = self.before.is_some() || !lease.is_broken();

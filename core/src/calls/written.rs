@@ -24,6 +24,8 @@ pub struct Author {
     pub floor: bool,
     /// Whether it said which cached answers become stale.
     pub declared: bool,
+    /// The highest timeline that was known when it got its connection, so it is on that one or an older one. Zero: none.
+    pub timeline: u32,
 }
 
 impl Author {
@@ -34,6 +36,7 @@ impl Author {
             memory,
             floor: call.floor,
             declared: call.declared,
+            timeline: 0,
         }
     }
 }
@@ -132,7 +135,8 @@ impl Calls {
         let ended = self.pools.survey().ticks.next();
         for memory in self.memories(author) {
             memory.loaded(Kept::at_primary(asked, ended), &[]);
-            memory.unplaced(self.pools.survey().latest().unwrap_or_default());
+            // Not the latest by now: the failover that lost it may be known meanwhile.
+            memory.unplaced(author.timeline);
         }
     }
 

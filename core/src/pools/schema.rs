@@ -26,7 +26,7 @@ impl Gate {
     /// Whether a node has the schema: where it was seen last, it had replayed it. What is known of it is void
     /// when a connection to it breaks, so one that restarted has to be asked again.
     pub fn admits(&self, node: &Node, survey: &Survey) -> bool {
-        self.behind().is_none_or(|behind| {
+        self.floor().is_none_or(|behind| {
             let seen = node.sighting();
             seen.is_some_and(|seen| survey.covers(behind, seen.position))
         })
@@ -34,11 +34,13 @@ impl Gate {
 
     /// Whether a node has it that is there now.
     pub fn admits_at(&self, position: Position, survey: &Survey) -> bool {
-        let behind = self.behind();
-        behind.is_none_or(|behind| survey.covers(behind, position))
+        let floor = self.floor();
+        floor.is_none_or(|floor| survey.covers(floor, position))
     }
 
-    fn behind(&self) -> Option<Position> {
+    /// What every read must include. That a node was seen there says nothing of a connection that came later, behind
+    /// a crash, nor of the next server behind a balancer.
+    pub fn floor(&self) -> Option<Position> {
         if !self.is_set.load(Ordering::SeqCst) {
             return None;
         }

@@ -83,7 +83,8 @@ pub enum Known {
 
 impl Pools {
     /// The way of a read with this need. `memory` is its session's.
-    pub fn tour<'p>(&'p self, need: Need, memory: Option<&'p Memory>) -> Tour<'p> {
+    pub fn tour<'p>(&'p self, mut need: Need, memory: Option<&'p Memory>) -> Tour<'p> {
+        need.floors.extend(self.shared.schema.floor());
         Tour {
             pools: self,
             nodes: self.nodes(),
@@ -134,6 +135,8 @@ impl Tour<'_> {
                         continue;
                     };
                     match node.lend(Session::Read).await {
+                        // Its timeline may have come to its end while this waited for a connection.
+                        Ok(_) if !may_answer(&node) => {}
                         Ok(loan) => {
                             let lease = Lease::new(loan, node, Role::Replica);
                             if self.keeps(&lease) {
@@ -320,4 +323,11 @@ impl Tour<'_> {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Whether a node is of those that answer reads beside the primary. Who answers behind an opaque endpoint is found
+/// out each time.
+fn may_answer(node: &Node) -> bool {
+    let duty = node.duty();
+    duty == Duty::Replica || (node.is_opaque() && duty == Duty::Outside)
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use crate::pools::lease::Lease;
 use crate::pools::node::Node;
-use crate::pools::tour::{Known, Stop, Tour};
-use crate::rules::duty::Duty;
+use crate::pools::tour::{Known, Stop, Tour, may_answer};
 use crate::rules::proof;
 use crate::rules::route::{Candidate, Knowledge};
 use crate::terms::position::Position;
@@ -82,10 +81,7 @@ impl Tour<'_> {
         let shared = &self.pools.shared;
         let tag = self.need.tag.filter(|tag| self.is_known(tag));
         self.nodes.iter().filter(move |node| {
-            let duty = node.duty();
-            // Whoever answers there next is asked first.
-            let may_answer = duty == Duty::Replica || (node.is_opaque() && duty == Duty::Outside);
-            may_answer
+            may_answer(node)
                 && node.tag.as_deref() == tag
                 && shared.schema.admits(node, &shared.survey)
                 && !node.is_left_out()

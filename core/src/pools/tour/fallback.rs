@@ -79,6 +79,8 @@ impl Tour<'_> {
             primary.lend_free().await
         };
         match lent {
+            // Another one may have taken over while this waited.
+            Ok(_) if !self.is_primary(primary.id) => self.last = None,
             Ok(loan) => return Ok(Some(Lease::new(loan, primary, Role::Primary))),
             Err(Unavailable::Full(_)) if !alone => self.last = None,
             Err(Unavailable::Down(who, error)) => self.last = Some(error.into_error(&who)),
@@ -113,6 +115,7 @@ impl Tour<'_> {
             changes.mark_unchanged();
             if let Some(primary) = self.primary_node().filter(|node| !node.is_left_out()) {
                 match primary.lend(Session::Read).await {
+                    Ok(_) if !self.is_primary(primary.id) => continue,
                     Ok(loan) => return Lease::new(loan, Arc::clone(primary), Role::Primary),
                     Err(Unavailable::Full(_)) => {
                         let _ = tokio::time::timeout(PAUSE, std::future::pending::<()>()).await;
