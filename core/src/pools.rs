@@ -229,7 +229,8 @@ impl Pools {
     pub async fn place_unless(&self, known: Option<Position>) -> Option<Position> {
         match known {
             Some(_) => known,
-            None => self.place().await.ok().flatten(),
+            // Boxed, for it is rare and large.
+            None => Box::pin(self.place()).await.ok().flatten(),
         }
     }
 

@@ -367,10 +367,14 @@ async fn a_session_read_on_its_own_node_sends_the_query_and_nothing_else() {
     let session = shop.with_session(&shop.db().session());
     // Opens the connection and prepares the query.
     titles(&session).await;
-    tap.said();
-    let (_, route) = titles(&session).await;
-    assert_eq!(route.reason, Reason::Kept, "{route:?}");
-    assert_eq!(tap.said(), ONLY_THE_QUERY);
+    // The watcher speaks through the tap, too, once, and on a busy machine late.
+    until("the query is all that is sent", async || {
+        tap.said();
+        let (_, route) = titles(&session).await;
+        assert_eq!(route.reason, Reason::Kept, "{route:?}");
+        tap.said() == ONLY_THE_QUERY
+    })
+    .await;
     // A write that the replica is not known to have replayed: the position goes ahead of the query.
     session.rename(1, "new").await.unwrap();
     world.caught_up();
