@@ -149,7 +149,9 @@ impl Pools {
         loop {
             changes.mark_unchanged();
             if let Some(primary) = self.primary().filter(|primary| !primary.is_left_out()) {
-                let lent = self.while_it_writes(&primary, primary.lend(Session::Write));
+                // Boxed: opening a connection is larger than all that a call has around it.
+                let lending = Box::pin(primary.lend(Session::Write));
+                let lent = self.while_it_writes(&primary, lending);
                 match lent.await {
                     Some(Ok(loan)) => return Ok(Lease::new(loan, primary, Role::Primary)),
                     Some(Err(Unavailable::Down(who, error))) => last = Some(error.into_error(&who)),
@@ -229,8 +231,7 @@ impl Pools {
     pub async fn place_unless(&self, known: Option<Position>) -> Option<Position> {
         match known {
             Some(_) => known,
-            // Boxed, for it is rare and large.
-            None => Box::pin(self.place()).await.ok().flatten(),
+            None => self.place().await.ok().flatten(),
         }
     }
 
