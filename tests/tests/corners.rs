@@ -316,6 +316,39 @@ async fn a_call_on_a_node_that_froze_behind_its_removal_comes_to_its_end() {
     assert!(error.is_unreachable(), "{error}");
 }
 
+#[tokio::test]
+async fn of_two_that_join_at_once_by_one_name_one_joins() {
+    let world = World::new();
+    let manifold = world.primary_only().connect().await.unwrap();
+    let endpoint = || Endpoint::direct(world.url(world.replica(0))).named("late");
+    let (one, other) = tokio::join!(manifold.add_node(endpoint()), manifold.add_node(endpoint()));
+    let refused = one.and(other).expect_err("both have joined");
+    assert!(refused.is_configuration(), "{refused}");
+    assert_eq!(manifold.nodes().len(), 2);
+    manifold.remove_node("late").await.unwrap();
+    assert_eq!(manifold.nodes().len(), 1);
+}
+
+#[tokio::test]
+async fn nodes_without_a_name_join_beside_any_name_and_at_once() {
+    let world = World::new();
+    let builder = world.primary_only();
+    let named = Endpoint::direct(world.url(world.replica(0))).named("node-3");
+    let manifold = builder.replica(named).connect().await.unwrap();
+    let url = || world.url(world.replica(1));
+    let (one, other) = tokio::join!(manifold.add_node(url()), manifold.add_node(url()));
+    one.unwrap();
+    other.unwrap();
+    let mut names: Vec<_> = manifold
+        .nodes()
+        .iter()
+        .map(|node| node.name.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 4, "{names:?}");
+}
+
 /// Answers as often as it was told, and then never again.
 struct Mute(Arc<AtomicUsize>, Vec<SocketAddr>);
 
@@ -353,3 +386,13 @@ impl Resolve for Records {
     }
 }
 
+#[tokio::test]
+async fn one_server_by_two_names_has_the_whole_pool_of_a_primary_without_replicas() {
+    let world = World::new();
+    let builder = world.primary_only().replica(world.url(world.primary()));
+    let manifold = builder.connect().await.unwrap();
+    let shop = Shop::new(manifold.clone());
+    shop.with(Consistency::Eventual).titles().await.unwrap();
+    until("it has", async || node(&manifold, 0).reading.max == 10).await;
+    assert_eq!(node(&manifold, 0).role, Some(Role::Primary));
+}
