@@ -153,7 +153,9 @@ impl Pools {
         loop {
             changes.mark_unchanged();
             if let Some(primary) = self.primary().filter(|primary| !primary.is_left_out()) {
-                let lent = self.while_it_writes(&primary, primary.lend(Session::Write));
+                // Boxed: connecting is large, and each wrapper would hold it twice.
+                let lending = Box::pin(primary.lend(Session::Write));
+                let lent = self.while_it_writes(&primary, lending);
                 match lent.await {
                     Some(Ok(loan)) => return Ok(Lease::new(loan, primary, Role::Primary)),
                     Some(Err(Unavailable::Down(who, error))) => last = Some(error.into_error(&who)),

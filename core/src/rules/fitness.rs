@@ -80,9 +80,9 @@ impl Fitness {
             (Self::LeftOut { spell, .. }, Fact::Needed) if spell > bounds.first => {
                 Self::left_out(bounds.first, now, dice)
             }
-            (state, Fact::Needed) => state,
             (Self::Sound, Fact::Broke) => Self::Suspect,
-            (state @ Self::LeftOut { .. }, Fact::Broke | Fact::Refused)
+            (state, Fact::Needed)
+            | (state @ Self::LeftOut { .. }, Fact::Broke | Fact::Refused)
             | (state @ Self::Suspect, Fact::Broke) => state,
             (Self::LeftOut { spell, .. }, Fact::ProbeFailed) => {
                 Self::left_out((spell * 2).min(bounds.longest), now, dice)
