@@ -31,6 +31,7 @@ const SHORTEST_POLL: Duration = Duration::from_millis(1);
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
 /// What the node is called that is configured as the primary.
 const PRIMARY: &str = "primary";
+const POOLED: &str = "MANIFOLD_POOLED";
 const TOKEN_KEY: &str = "MANIFOLD_TOKEN_KEY";
 
 /// Configures a [`Manifold`].
@@ -82,9 +83,14 @@ impl Builder {
 
     fn from_variables(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
         let mut builder = Self::default();
+        let endpoint = if is_pooled(variable(POOLED)?.as_deref())? {
+            Endpoint::pooled
+        } else {
+            Endpoint::direct
+        };
         for name in ["DATABASE_PRIMARY_URL", "DATABASE_URL"] {
             if let (true, Some(url)) = (builder.nodes.is_empty(), variable(name)?) {
-                let place = Place::new(url.into(), PRIMARY.to_owned(), name);
+                let place = Place::new(endpoint(url), PRIMARY.to_owned(), name);
                 builder.nodes.push(place);
             }
         }
@@ -98,7 +104,7 @@ impl Builder {
             let urls = variable(name)?.unwrap_or_default();
             let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
             for url in urls {
-                let place = Place::new(url.into(), builder.replica_name(), name);
+                let place = Place::new(endpoint(url.to_owned()), builder.replica_name(), name);
                 builder.nodes.push(place);
             }
         }
@@ -322,6 +328,18 @@ fn check(settings: &Settings) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// What [`POOLED`] says.
+fn is_pooled(said: Option<&str>) -> Result<bool> {
+    match said {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(other) => Err(Error::configuration(
+            format!("{POOLED} is `{other}`"),
+            "set it to `true` if a pooler or a balancer stands before the servers, else leave it out",
+        )),
+    }
 }
 
 /// A variable of the environment; empty is unset.

@@ -45,6 +45,7 @@ impl Manifold {
     /// |---|---|
     /// | `DATABASE_PRIMARY_URL`, else `DATABASE_URL` | the primary, or the node to ask first; required |
     /// | `DATABASE_REPLICA_URLS`, `DATABASE_REPLICA_URL` | the other nodes, separated by commas; none: reads run on the primary, still read-only |
+    /// | `MANIFOLD_POOLED` | `true`: a pooler or a balancer stands before these servers, [`Endpoint::pooled`]; default `false` |
     /// | `REDIS_URL` | the second level of the cache, `rediss://` over TLS; none: L1 only |
     /// | `MANIFOLD_NAMESPACE` | keeps applications apart that share a database and a Redis; default empty |
     /// | `MANIFOLD_TOKEN_KEY` | signs the tokens of sessions: base64 of at least 32 random bytes, as [`TokenKey`](crate::TokenKey) tells; several, separated by commas: the first signs, each opens; none: no tokens |

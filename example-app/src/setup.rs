@@ -14,19 +14,18 @@ pub use migrations::versions;
 
 /// Prepares the servers.
 ///
-/// Any number of instances may do so at once. One works, under a lock in the primary; the others wait
+/// Any number of instances may do so at once. One works, under locks in the primary; the others wait
 /// for it and find everything done.
 pub async fn prepare(servers: &Servers, manifold: &Manifold) -> Result<()> {
-    let lock = migrations::Lock::acquire(&servers.primary)
-        .await
-        .context("cannot prepare the primary")?;
-    let (lock, versions) = lock.migrate().context("a migration failed")?;
+    let ran = manifold.migrate(migrations::MIGRATIONS).await;
+    for version in ran.context("cannot prepare the primary")? {
+        tracing::info!(%version, "migrated");
+    }
     catalog::load(manifold)
         .await
         .context("cannot load the sample data")?;
     blog::create(manifold)
         .await
         .context("cannot create the sample blog")?;
-    drop(lock);
-    replicas::wait(&servers.replicas, &versions).await
+    replicas::wait(&servers.replicas, &versions()?).await
 }

@@ -10,6 +10,10 @@
 //! * **record**: what became of an operation, with its beginning and end on one monotonic clock.
 //! * **fault**: what happens to a node meanwhile. A **hand** brings about one at a time on its node, and
 //!   always undoes it.
+//! * **failover**: a replica is promoted, while the primary dies or stays. A hand of its own, which no other disturbs
+//!   while roles change; the others find their nodes by role.
+//! * **aftermath**: what is left when all is over. Each write also adds a line to a log, so an acknowledged write that
+//!   is not there was **lost**. When, nobody can say from outside: while a failover was under way.
 //! * **plan**: what a run consists of. **Directed**: a plan in which one certain mistake shows soon.
 //! * **gap pair**: a load on a replica, and behind it one on the primary that does not show yet what the
 //!   first one showed. A commit is in the log before the primary shows it, so this is no violation; it is

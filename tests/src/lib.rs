@@ -6,6 +6,8 @@
 
 pub mod history;
 pub mod log;
+pub mod outage;
+pub mod pooled;
 mod readme;
 pub mod schema;
 pub mod shop;

@@ -1,7 +1,7 @@
 //! A wiretap: passes a connection to PostgreSQL on and counts what the client says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,6 +19,7 @@ pub struct Said {
 /// A tap between this process and one node.
 pub struct Wiretap {
     port: u16,
+    target: Arc<AtomicU16>,
     counts: Arc<Counts>,
 }
 
@@ -37,8 +38,11 @@ impl Wiretap {
         let own = listener.local_addr().expect("bound").port();
         let counts = Arc::<Counts>::default();
         let shared = Arc::clone(&counts);
+        let target = Arc::new(AtomicU16::new(port));
+        let leads_to = Arc::clone(&target);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let port = leads_to.load(Ordering::SeqCst);
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
                     continue;
                 };
@@ -51,7 +55,17 @@ impl Wiretap {
                 tokio::spawn(answer(from_server, to_client, Arc::clone(&shared)));
             }
         });
-        Self { port: own, counts }
+        Self {
+            port: own,
+            target,
+            counts,
+        }
+    }
+
+    /// From now on new connections lead to this port; those that are open stay where they are, as behind an
+    /// address that moves.
+    pub fn lead_to(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
     }
 
     /// The URL of the same database through the tap, unencrypted.

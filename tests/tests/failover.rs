@@ -6,6 +6,7 @@ use diesel_manifold::{
 };
 use manifold_compose::Node;
 use manifold_tests::until::until;
+use manifold_tests::wiretap::Wiretap;
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World};
 
@@ -266,4 +267,58 @@ async fn a_role_without_pg_monitor_reads_on_a_standby_once_that_has_written_down
     })
     .await;
     assert_eq!(shop.titles().await.unwrap()[0], "after");
+}
+
+#[tokio::test]
+async fn a_write_that_is_under_way_when_another_node_takes_over_is_not_committed_on_the_old_one() {
+    let Some(world) = World::alone() else { return };
+    let shop = shop(&world).await;
+    shop.close_door().await;
+    let writing = tokio::spawn({
+        let shop = shop.clone();
+        async move { shop.add_numbered().await }
+    });
+    until("it is in the middle", async || {
+        world.unfinished(world.primary()) == 1
+    })
+    .await;
+    world.replica(0).promote().unwrap();
+    until("the promoted one takes the writes", async || {
+        writer(&shop).await.as_deref() == Some("replica-1")
+    })
+    .await;
+    shop.open_door();
+    let error = writing.await.unwrap().unwrap_err();
+    assert!(error.is_unreachable(), "{error}");
+    for node in [world.primary(), world.replica(0)] {
+        assert_eq!(world.sql(node, "SELECT count(*) FROM album"), "2");
+    }
+}
+
+/// An address that moves to the new primary, while the old one is alive and keeps its connections.
+#[tokio::test]
+async fn connections_to_the_server_that_a_name_meant_before_are_not_used_any_more() {
+    let Some(world) = World::alone() else { return };
+    let address = Wiretap::before(world.primary().port()).await;
+    let url = address.url(&world.url(world.primary()));
+    let builder = Manifold::builder().settings(settings()).node(url);
+    let shop = Shop::new(builder.connect().await.unwrap());
+    shop.rename(1, "before").await.unwrap();
+    world.caught_up();
+    world.replica(0).promote().unwrap();
+    address.lead_to(world.replica(0).port());
+    // Two at once need one more connection, and that one leads to the new primary.
+    until("somebody met the new one", async || {
+        let (one, two) = tokio::join!(writer(&shop), writer(&shop));
+        [one, two].contains(&Some("replica-1".into()))
+    })
+    .await;
+    let before = title(&world, world.primary());
+    for n in 0..20 {
+        shop.rename(1, &format!("after {n}")).await.unwrap();
+        let strong = shop.with(Consistency::Strong).who().await.unwrap();
+        assert_eq!(strong.node, "replica-1");
+    }
+    assert_eq!(title(&world, world.primary()), before);
+    assert_eq!(title(&world, world.replica(0)), "after 19");
 }

@@ -352,6 +352,11 @@ async fn tapped(world: &World) -> (Wiretap, Shop) {
     let replica = tap.url(&world.url(world.replica(0)));
     let builder = world.primary_only().settings(settings).replica(replica);
     let shop = Shop::new(builder.connect().await.unwrap());
+    // The watcher says what it says on a connection of its own, which may open late.
+    until("the watcher has asked", async || {
+        shop.db().nodes()[1].position.is_some()
+    })
+    .await;
     (tap, shop)
 }
 

@@ -89,3 +89,38 @@ mod without_tls {
         }
     }
 }
+
+mod pooled {
+    use super::super::*;
+
+    #[test]
+    fn the_environment_may_say_that_poolers_stand_before_the_servers() {
+        let table = [
+            (None, Ok(false)),
+            (Some("false"), Ok(false)),
+            (Some("0"), Ok(false)),
+            (Some("true"), Ok(true)),
+            (Some("1"), Ok(true)),
+            (Some("pgbouncer"), Err(())),
+        ];
+        for (said, is) in table {
+            let builder = Builder::from_variables(|name| {
+                let value = match name {
+                    "DATABASE_PRIMARY_URL" => Some("postgres://h/d"),
+                    "DATABASE_REPLICA_URLS" => Some("postgres://a/d,postgres://b/d"),
+                    "MANIFOLD_POOLED" => said,
+                    _ => None,
+                };
+                Ok(value.map(str::to_owned))
+            });
+            let found = builder.map(|builder| {
+                let plans = builder.nodes.iter().map(|place| place.plan().unwrap());
+                let ways: Vec<_> = plans.map(|plan| plan.server.way()).collect();
+                assert!(ways.iter().all(|way| *way == ways[0]) && ways.len() == 3);
+                ways[0] == crate::terms::endpoint::Way::Opaque
+            });
+            let found = found.map_err(|error| assert!(error.is_configuration(), "{error}"));
+            assert_eq!(found, is, "{said:?}");
+        }
+    }
+}

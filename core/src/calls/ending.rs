@@ -75,7 +75,13 @@ impl Calls {
         _permit: OwnedSemaphorePermit,
     ) -> Result<(), Ended> {
         let name = author.name;
-        if !self.pools.takes_writes(lease.node()) {
+        let is_lost = if lease.is_opaque() {
+            // Who answers there now may be another; who began this one has told what it is.
+            lease.is_overtaken()
+        } else {
+            !self.pools.takes_writes(lease.node())
+        };
+        if is_lost {
             // What it would acknowledge is lost already. The lease's end rolls back.
             let node = &*lease.node().name;
             let why = "another node took over its writes before the COMMIT; nothing was changed";

@@ -11,9 +11,7 @@ use crate::calls::body::ReadBody;
 use crate::calls::caller::Caller;
 use crate::calls::telemetry;
 use crate::pools::lease::{Lease, Left};
-use crate::pools::node::Node;
 use crate::pools::tour::{Known, Need, Stop, Tour};
-use crate::query::conn::ReadConn;
 use crate::terms::bounds::{Bounds, Origin};
 use crate::terms::call::{Name, ReadCall};
 use crate::terms::clock::Moment;
@@ -24,6 +22,11 @@ use crate::terms::position::Position;
 use crate::terms::route::{Route, Source};
 use crate::terms::sighting::{Keeper, Kept, Sighting, Tick};
 use crate::terms::trap::Trap;
+
+mod asking;
+
+use asking::run;
+pub use asking::{confirm, stopped_answering};
 
 /// What a load brought.
 pub struct Loaded<T> {
@@ -211,11 +214,8 @@ impl Calls {
         });
         let ended = ticks.next();
         let behind = lease.notes().is_behind();
-        if lease.is_opaque() {
-            let survey = &self.pools;
-            lease.answers_as(survey.role_of(sighting.as_deref()));
-        }
         let reach = if lease.is_opaque() {
+            lease.answers_as(self.pools.role_of(sighting.as_deref()));
             // Whatever came of the body, it has seen what it has seen.
             lease
                 .close((wanted.reach || wanted.remembered) && !behind)
@@ -315,6 +315,8 @@ fn remember<T: Outcome>(memory: &Memory, tour: &Tour<'_>, lease: &Lease, run: &R
     match run.sighting.as_deref() {
         _ if lease.is_opaque() => match run.reach {
             Some(reach) => memory.showed(reach, included),
+            // Nobody who cannot tell a position is found again there.
+            None if lease.node().pin.is_some() => {}
             // The primary's next position will bound it.
             None => memory.loaded(Kept::at_primary(run.began, run.ended), included),
         },
@@ -336,66 +338,6 @@ pub fn kept(lease: &Lease, began: Tick, ended: Tick) -> Kept {
         began,
         ended,
     }
-}
-
-/// Runs the body. Of a node that must be asked, the question goes out ahead of the body's first query,
-/// which does not wait for the answer; its rows do.
-async fn run<B: ReadBody>(
-    tour: &Tour<'_>,
-    lease: &mut Lease,
-    known: Known,
-    body: B,
-) -> (Option<Arc<Sighting>>, B::Output) {
-    let notes = lease.notes();
-    match known {
-        Known::Enough(sighting) => {
-            let mut conn = ReadConn::new(lease.wire());
-            (sighting, notes.around(body.run(&mut conn)).await)
-        }
-        // What the statement sees was fixed when it began.
-        Known::Ask if tour.is_trapped(Trap::GuardInside) && !lease.is_opaque() => {
-            let mut conn = ReadConn::new(lease.wire());
-            let output = notes.around(body.run(&mut conn)).await;
-            let sighting = lease.ask().await;
-            notes.decide(tour.judge(lease).accepts(sighting.as_deref()));
-            (sighting, output)
-        }
-        Known::Ask => {
-            notes.ask();
-            let question = lease.ask_beside();
-            let judge = tour.judge(lease);
-            let deciding = async {
-                let sighting = question.await;
-                notes.decide(judge.accepts(sighting.as_deref()));
-                sighting
-            };
-            let mut conn = ReadConn::new(lease.wire());
-            // In this order: the question is sent first, and its answer is heard before the rows.
-            tokio::join!(biased; deciding, notes.around(body.run(&mut conn)))
-        }
-    }
-}
-
-/// Asks the lease's node where it is, before anything is read. `None`: it is behind or cannot tell, and
-/// was left.
-pub async fn confirm(tour: &mut Tour<'_>, mut lease: Lease) -> Option<(Lease, Known)> {
-    let node = Arc::clone(lease.node());
-    let sighting = lease.ask().await;
-    match sighting {
-        Some(sighting) if tour.judge(&lease).accepts(Some(&sighting)) => {
-            return Some((lease, Known::Enough(Some(sighting))));
-        }
-        None if lease.settle().await == Left::Broken => tour.failed(node.id),
-        _ => tour.behind(&node),
-    }
-    lease.close(false).await;
-    lease.give_back();
-    None
-}
-
-/// The node did not refuse anything; it just went silent.
-pub fn stopped_answering(node: &Node) -> Error {
-    Error::unreachable(&*node.name, "it stopped answering and was left out", None)
 }
 
 fn nowhere<T: Outcome>(error: Error) -> Loaded<T> {

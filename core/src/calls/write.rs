@@ -59,6 +59,7 @@ impl Calls {
         mut body: B,
     ) -> B::Output {
         let mut retries = call.retry;
+        let mut found_standby = false;
         loop {
             let mut lease = match self.begin(call).await {
                 Ok(lease) => lease,
@@ -68,8 +69,16 @@ impl Calls {
             let spare = if retries > 0 { body.again() } else { None };
             let mut invalidations = Invalidations::with_limit(self.settings.max_invalidations);
             let output = self.run(&mut lease, &mut invalidations, body).await;
+            let mut moved = false;
             let (conflict, output) = if output.answer().is_none() {
-                let left = roll_back(lease).await;
+                let refused = lease.notes().is_refused_by_standby();
+                let left = roll_back(&mut lease).await;
+                if refused && left == Left::Sound {
+                    // Nothing has happened yet, so it may happen elsewhere; once.
+                    moved = self.has_moved(&mut lease).await && !found_standby;
+                    found_standby = true;
+                }
+                drop(lease);
                 if left != Left::Broken {
                     self.note_shown(&author);
                 }
@@ -81,8 +90,8 @@ impl Calls {
                     Err(Ended::Failed(error)) => (false, Outcome::failed(error)),
                 }
             };
-            if let (true, Some(again)) = (conflict, spare) {
-                retries -= 1;
+            if let (true, Some(again)) = (conflict || moved, spare) {
+                retries -= u8::from(conflict);
                 body = again;
                 continue;
             }
@@ -109,12 +118,25 @@ impl Calls {
         unfinished.begin(&mut lease).await;
         let output = self.run(&mut lease, unfinished.invalidations(), body).await;
         let failed = output.answer().is_none();
+        if lease.notes().is_refused_by_standby() {
+            self.has_moved(&mut lease).await;
+        }
         let ended = unfinished.end(lease).await;
         telemetry::answered(route(name, node, 1));
         match ended {
             Err(error) if !failed => Outcome::failed(error),
             _ => output,
         }
+    }
+
+    /// Asks the lease's node at once what it is, for it refused a write; and whether that is no longer the one
+    /// that takes writes.
+    async fn has_moved(&self, lease: &mut Lease) -> bool {
+        if !lease.notes().is_busy() {
+            lease.ask_now().await;
+            lease.settle().await;
+        }
+        !self.pools.takes_writes(lease.node())
     }
 
     async fn run<B: WriteBody>(
@@ -160,7 +182,7 @@ impl Calls {
 }
 
 /// The body failed: takes back what it did and tells why it failed.
-async fn roll_back(mut lease: Lease) -> Left {
+async fn roll_back(lease: &mut Lease) -> Left {
     let notes = lease.notes();
     if notes.is_busy() {
         // It would have to wait for a query that the body dropped. The lease's end cancels that and

@@ -7,9 +7,11 @@ use crate::calls::Calls;
 use crate::pools::commit::Committed;
 use crate::terms::call::{Name, WriteCall};
 use crate::terms::floors::{Sequence, Written};
+use crate::terms::history::Survival;
 use crate::terms::memory::Memory;
 use crate::terms::position::Position;
 use crate::terms::sighting::{Kept, Tick};
+use crate::terms::trap::Trap;
 
 /// Whose write it is, and what it says about itself.
 #[derive(Debug, Clone)]
@@ -70,7 +72,18 @@ impl Calls {
         if !author.floor {
             return;
         }
+        let merged_away = |older: Written| {
+            if older.before.timeline() < written.before.timeline() {
+                Survival::Kept
+            } else {
+                Survival::Current
+            }
+        };
         for memory in self.memories(author) {
+            if self.pools.survey().trapped.is(Trap::LostIsSilent) {
+                memory.judge(merged_away);
+            }
+            memory.acquit(|written| self.pools.survey().survival(written));
             memory.wrote(written, asked);
             if !author.declared {
                 memory.raise_cached(written.after);

@@ -16,7 +16,7 @@ use crate::pools::dice;
 use crate::pools::node::Plan;
 use crate::pools::queries::{self, Whereabouts};
 use crate::pools::shared::Shared;
-use crate::pools::track::Track;
+use crate::pools::track::{Era, Track};
 use crate::terms::endpoint::Way;
 use crate::terms::error::Result;
 use crate::terms::settings::PoolSettings;
@@ -119,6 +119,8 @@ pub struct Link {
     /// What its queries are cancelled with: in the same encryption.
     pub tls: TlsConnector,
     lifetime: Duration,
+    /// When it was last known to be open: in which era of its node.
+    era: Era,
 }
 
 /// Opens connections to one node for one kind of session.
@@ -183,7 +185,7 @@ impl Connector {
             Some(nonce) => self.server.open_marked(nonce).await?,
             None => self.server.open_through().await?,
         };
-        let asked = self.shared.asked();
+        let (era, asked) = (self.track.era(), self.shared.asked());
         let (identity, line, found) = self
             .set_up(&mut conn, asked.tick, nonce.as_deref())
             .await
@@ -198,7 +200,10 @@ impl Connector {
         self.check(&identity)?;
         if let Some(found) = found {
             let followed = self.track.followed(&line.door);
-            self.shared.heard(self.node, &line, asked, found, followed);
+            let seen = self.shared.heard(self.node, &line, asked, found, followed);
+            if let Some(seen) = seen {
+                self.track.note(era, &Arc::new(seen));
+            }
         }
         let is_standby = found.is_none_or(|found| found.standby);
         // Through an opaque endpoint each transaction is asked for itself.
@@ -260,11 +265,10 @@ impl Connector {
         } else {
             None
         };
-        if self.session == Session::Write {
+        let is_primary = found.is_some_and(|found| !found.standby);
+        // Through an opaque endpoint it may be another server's turn now than when a write begins there.
+        if nonce.is_some() && self.session == Session::Write && is_primary {
             queries::prepare_commit(conn).await?;
-            if nonce.is_none() {
-                queries::incarnation(conn).await?;
-            }
         }
         let identity = Identity {
             system: system.unwrap_or_default(),
@@ -320,6 +324,7 @@ impl Manager for Connector {
     type Error = ConnectError;
 
     async fn create(&self) -> Result<Link, ConnectError> {
+        let era = self.track.era();
         let opened = self.connect().await?;
         // Up to a tenth less, so that connections opened together are not replaced together.
         let longest = self.shared.settings.max_lifetime;
@@ -329,6 +334,7 @@ impl Manager for Connector {
             line: opened.line,
             tls: self.server.connector(),
             lifetime,
+            era,
         })
     }
 
@@ -337,10 +343,8 @@ impl Manager for Connector {
             self.track.void();
             return Err(RecycleError::message("the connection is closed"));
         }
-        let is_direct = self.server.way() == Way::Direct;
-        if is_direct && !self.track.may_reach(&link.line.door) {
-            // Its name means another server by now, or the server restarted. It may be a primary that is
-            // none any more.
+        if self.track.is_superseded(&link.line.door) {
+            // Its name means another server by now, and this may be a primary that is none any more.
             return Err(RecycleError::message(
                 "the connection reaches another server",
             ));
@@ -352,12 +356,16 @@ impl Manager for Connector {
         link.wire
             .alone()
             .set_prepared_statement_cache_size(CacheSize::Unbounded);
-        if metrics.last_used() > self.shared.settings.ping_after {
+        // Where one broke the others may be dead, too, and not have heard of it yet: a read would spend its attempts on
+        // them.
+        let era = self.track.era();
+        if link.era != era || metrics.last_used() > self.shared.settings.ping_after {
             link.wire
                 .alone()
                 .batch_execute("")
                 .await
                 .map_err(|error| RecycleError::message(error.to_string()))?;
+            link.era = era;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use diesel::QueryResult;
@@ -17,6 +17,7 @@ use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
 
+use crate::pools::connect::encryption::Connector as TlsConnector;
 use crate::pools::connect::{Line, Link};
 use crate::pools::node::{Loan, Node};
 use crate::pools::queries::{Whereabouts, whereabouts};
@@ -26,6 +27,7 @@ use crate::terms::position::Position;
 use crate::terms::route::Role;
 use crate::terms::sighting::Sighting;
 use crate::terms::wire::Wire;
+use tokio_postgres::CancelToken;
 
 /// How a body left its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +231,7 @@ impl Lease {
     /// What is known of the connection; through an opaque endpoint, of a write's transaction.
     pub fn line(&self) -> &Line {
         match (&self.transaction, &self.loan) {
-            (Transaction::Write(line), _) => line,
+            (Transaction::Write(line, _), _) => line,
             (_, Some(loan)) => &loan.line,
             (_, None) => unreachable!("the connection is taken out in `drop` only"),
         }
@@ -265,14 +267,40 @@ fn cancel(link: Link, node: &Node) {
         return;
     };
     let limit = node.shared.settings.connect_timeout;
+    let is_opaque = node.is_opaque();
     // Spawned because `drop` cannot wait. It ends within the connect timeout, and at most
     // as many run as there are permits. The connection lives until its cancel was sent, so that the
     // server's process is still the one that the cancel names.
     runtime.spawn(async move {
         let Link { wire, tls, .. } = link;
         let token = wire.shared().cancel_token();
-        // A request that fails leaves what no request leaves; the socket closes either way.
-        let _ = tokio::time::timeout(limit, token.cancel_query(tls)).await;
+        let cancelling = async {
+            if is_opaque {
+                cancel_through(&wire, &token, &tls).await;
+            } else {
+                // A request that fails leaves what no request leaves; the socket closes either way.
+                let _ = token.cancel_query(tls).await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, cancelling).await;
         drop((wire, permit));
     });
+}
+
+/// Between two requests to a pooler.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Asks a pooler to cancel until the query has come to its end.
+///
+/// PgBouncer forgets a request whose sender has left before it was passed on, and the driver leaves at once; and it lets the
+/// server work on for a client that has gone.
+async fn cancel_through(wire: &Wire, token: &CancelToken, tls: &TlsConnector) {
+    let mut conn = wire.shared();
+    let mut ended = std::pin::pin!(conn.batch_execute(""));
+    loop {
+        let _ = token.cancel_query(tls.clone()).await;
+        if tokio::time::timeout(PAUSE, &mut ended).await.is_ok() {
+            return;
+        }
+    }
 }

@@ -61,12 +61,12 @@ pub struct Node {
     pub address: String,
     /// The only reads that it answers.
     pub tag: Option<Arc<str>>,
-    /// It cannot tell its position, and is assumed to show everything older than this.
-    pub pin: Option<Duration>,
     /// What stands before it.
     pub way: Way,
     /// `statement_timeout` of what runs there.
     pub timeout: Duration,
+    /// It cannot tell its position, and is assumed to show everything older than this.
+    pub pin: Option<Duration>,
     pub shared: Arc<Shared>,
     /// Where it was last seen.
     pub track: Arc<Track>,
@@ -104,9 +104,9 @@ impl Node {
             name: Arc::clone(&plan.name),
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
-            pin: plan.pin,
             way: plan.server.way(),
             timeout: plan.timeout.unwrap_or(shared.settings.statement_timeout),
+            pin: plan.pin,
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,
             writers: pool(Session::Write, size)?,
@@ -201,12 +201,20 @@ impl Node {
         let era = self.track.era();
         let asked = self.shared.asked();
         let found = queries::whereabouts(conn, self.shared.survey.trapped).await?;
+        if self.track.is_superseded(&line.door) {
+            // It is another server that says so.
+            return Ok(None);
+        }
         let followed = self.track.followed(&line.door);
         let sighting = (self.shared).heard(self.id, line, asked, found, followed);
         let Some(sighting) = sighting.map(Arc::new) else {
             return Ok(None);
         };
-        self.track.note(era, &sighting);
+        // Who was left behind there bounds nothing that the others have shown.
+        let is_current = Some(sighting.position.timeline()) >= self.shared.survey.latest();
+        if is_current || !self.is_opaque() {
+            self.track.note(era, &sighting);
+        }
         self.note_lag(&sighting);
         Ok(Some(sighting))
     }

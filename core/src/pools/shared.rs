@@ -110,12 +110,16 @@ impl Shared {
                 .as_ref()
                 .map_or(found.timeline, |seen| Some(seen.position.timeline())),
         };
-        if self.roles.note(node, said, self.survey.latest()) {
+        let latest = self.survey.latest();
+        // That somebody behind an opaque endpoint was left behind says nothing of the others there.
+        let is_first = self.roles.now().said(node).is_none();
+        let is_news = is_first || !line.door.incarnation.is_nobodys() || said.timeline >= latest;
+        if is_news && self.roles.note(node, said, latest) {
             self.wake.notify_one();
         }
         if let Some(seen) = &sighting
             && self.roles.now().is_primary(node)
-            && !seen.standby
+            && self.is_latest_primary(seen)
         {
             self.survey.note_primary(seen);
         }

@@ -110,7 +110,7 @@ impl Survey {
         if written.before.timeline() >= latest {
             return Survival::Current;
         }
-        if self.trapped.is(Trap::LostIsSilent) {
+        if self.trapped.is(Trap::OrderAcrossTimelines) {
             return Survival::Kept;
         }
         lock(&self.history).survival(written)

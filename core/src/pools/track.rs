@@ -73,11 +73,15 @@ impl Track {
         is_one_run.then_some(*timeline)
     }
 
-    /// Whether nothing is known that tells the server behind `door` from the one that was seen last.
-    pub fn may_reach(&self, door: &Door) -> bool {
+    /// Whether the server behind `door` is not the one that the node's name means by now: a connection that was opened
+    /// later reaches another one, or another run of it.
+    pub fn is_superseded(&self, door: &Door) -> bool {
         let latest = self.latest.borrow();
-        let seen = latest.sighting.as_ref();
-        seen.is_none_or(|seen| seen.door.incarnation.may_be(&door.incarnation))
+        latest.sighting.as_ref().is_some_and(|seen| {
+            let (theirs, ours) = (&seen.door.incarnation, &door.incarnation);
+            let known = !theirs.is_nobodys() && !ours.is_nobodys();
+            known && !theirs.may_be(ours) && door.opened < seen.door.opened
+        })
     }
 
     /// The era now; to be taken before a question leaves.

@@ -36,8 +36,8 @@ pub(super) enum Transaction {
     None,
     /// One that only reads.
     Read,
-    /// One that may write, and what was learned of its server in it.
-    Write(Line),
+    /// One that may write, what was learned of its server in it, and the timeline that it writes.
+    Write(Line, u32),
 }
 
 impl Transaction {
@@ -85,6 +85,15 @@ impl Lease {
         })
     }
 
+    /// Opens the transaction of a read without asking anything, if there must be one and is none: of a node that
+    /// cannot tell a position.
+    pub async fn open(&mut self) -> QueryResult<()> {
+        match self.opening() {
+            Some(Opening(sql)) => self.raw().batch_execute(&sql).await,
+            None => Ok(()),
+        }
+    }
+
     /// The statement, and the bound of those that follow it in its transaction.
     fn bounded(&self, begin: &str) -> String {
         let timeout = self.node().timeout.as_millis();
@@ -108,7 +117,9 @@ impl Lease {
     ///
     /// Dropped half way, the connection is closed.
     pub async fn close(&mut self, asks: bool) -> Option<Position> {
-        if !self.transaction.is_open() || self.notes().is_busy() || self.is_broken() {
+        let notes = self.notes();
+        let is_lost = notes.has_lost_connection() || self.is_broken();
+        if !self.transaction.is_open() || notes.is_busy() || is_lost {
             return None;
         }
         let limit = self.node().shared.settings.connect_timeout;
@@ -126,12 +137,26 @@ impl Lease {
             };
             tokio::join!(biased; asking, second.batch_execute("COMMIT"))
         };
-        let (seen, Ok(())) = tokio::time::timeout(limit, ending).await.ok()? else {
+        let ending = node.unless_left_out(tokio::time::timeout(limit, ending));
+        let (seen, Ok(())) = ending.await?.ok()? else {
             return None;
         };
         self.asking = false;
         self.transaction = Transaction::None;
         seen.map(|sighting| sighting.position)
+    }
+
+    /// Asks the node what it is, outside of any transaction, for whoever wants the roles to be right.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, the connection is closed.
+    pub async fn ask_now(&mut self) {
+        if !self.is_broken() {
+            self.transaction = Transaction::None;
+            self.ask().await;
+            self.close(false).await;
+        }
     }
 
     /// Opens the transaction of a write, on a connection that was lent as the primary's. `false`: another
@@ -156,19 +181,37 @@ impl Lease {
             return if is_primary { Err(error) } else { Ok(false) };
         }
         let conn = &*self.raw();
-        let (mut first, mut second) = (conn, conn);
-        let (seen, incarnation) = tokio::join!(
+        let (mut first, mut second, mut third) = (conn, conn, conn);
+        let (seen, incarnation, prepared) = tokio::join!(
             biased;
             node.ask(&mut first, &line),
             queries::incarnation(&mut second),
+            queries::before_commit(&mut third),
         );
-        let (seen, incarnation) = (seen?, incarnation?);
-        let is_primary = seen.is_some_and(|seen| node.shared.is_latest_primary(&seen));
+        let seen = seen?.filter(|seen| node.shared.is_latest_primary(seen));
+        let Some(seen) = seen else {
+            return Ok(false);
+        };
+        // What COMMIT sends along must be prepared by then, and no standby prepares it.
+        prepared?;
+        let incarnation = incarnation?;
         let door = Door {
             incarnation,
             opened,
         };
-        self.transaction = Transaction::Write(Line { door, ..line });
-        Ok(is_primary)
+        let line = Line { door, ..line };
+        self.transaction = Transaction::Write(line, seen.position.timeline());
+        Ok(true)
+    }
+
+    /// Whether a later primary has become known since the transaction of a write began, on the same node: behind an
+    /// opaque endpoint by its timeline, else by a connection that was opened later and reaches another server.
+    pub fn is_overtaken(&self) -> bool {
+        match self.transaction {
+            Transaction::Write(_, timeline) => Some(timeline) < self.node().shared.survey.latest(),
+            Transaction::None | Transaction::Read => {
+                self.node().track.is_superseded(&self.line().door)
+            }
+        }
     }
 }

@@ -15,14 +15,13 @@ impl Pools {
     pub async fn upkeep(&self) {
         self.assign();
         let (nodes, roles) = (self.nodes(), self.shared.roles.now());
-        let nobody_writes = self.primary().is_none_or(|node| node.is_left_out());
+        // While nobody takes writes, any node may be promoted, one that is left out for long, too.
+        let takes_writes = |node: &Arc<Node>| roles.is_primary(node.id) && !node.is_left_out();
+        let sought = !nodes.iter().any(takes_writes);
         let rounds = nodes.iter().map(|node| {
             let writes = roles.is_primary(node.id);
             async move {
-                if nobody_writes {
-                    node.is_needed_soon();
-                }
-                node.probe_if_due().await;
+                node.probe_if_due(sought).await;
                 if node.is_left_out() {
                     return;
                 }

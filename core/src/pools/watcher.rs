@@ -7,11 +7,15 @@ use diesel_async::AsyncPgConnection;
 
 use crate::pools::connect::Line;
 use crate::pools::node::Node;
+use crate::rules::duty::Duty;
 use crate::terms::clock::Moment;
 use crate::terms::settings::ReadSettings;
 
 /// Between two questions while a call waits for the node. It is shared by all who wait.
 const HURRIED: Duration = Duration::from_millis(3);
+
+/// A node that nobody may use is connected to anew once in so many questions.
+const SECOND_LOOKS: u32 = 10;
 
 /// Watches one node until nobody holds it any more.
 #[derive(Debug)]
@@ -37,8 +41,17 @@ impl Watcher {
     /// Watches; ends with the node, or when its pools are closed and no call is there any more: one that waits for a
     /// server that froze ends only because somebody notices.
     pub async fn watch(self) {
-        let mut watching = None;
+        let (mut watching, mut outside) = (None, 0);
         while let Some(node) = self.node.upgrade().filter(|node| node.is_needed()) {
+            if node.duty() == Duty::Outside {
+                if outside % SECOND_LOOKS == 0 {
+                    // Its name may mean another server by now, and this connection still the old one.
+                    watching = None;
+                }
+                outside += 1;
+            } else {
+                outside = 0;
+            }
             self.look(&node, &mut watching).await;
             let usual = self.until_next(node.shared.clock.now());
             let track = Arc::clone(&node.track);
@@ -64,6 +77,16 @@ impl Watcher {
             // Left out: the probe brings it back.
             *watching = None;
             return;
+        }
+        if node.is_opaque() && node.shared.roles.now().primary().is_none() {
+            // It may lead to the new primary by now, and an old connection still to the old one.
+            *watching = None;
+        }
+        if watching
+            .as_ref()
+            .is_some_and(|(_, line)| node.track.is_superseded(&line.door))
+        {
+            *watching = None;
         }
         if watching.is_none() {
             *watching = node.open_apart().await;

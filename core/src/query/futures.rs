@@ -130,7 +130,10 @@ where
         let query = this.query.get_or_insert_with(Query::begin);
         if this.rows.is_none() {
             match ready!(this.inner.poll(cx)) {
-                Ok(rows) => *this.rows = Some(rows),
+                Ok(rows) => {
+                    query.answered();
+                    *this.rows = Some(rows);
+                }
                 Err(error) => {
                     query.note(&error);
                     query.end();
@@ -227,8 +230,9 @@ fn behind() -> Error {
 }
 
 fn ended<T>(query: &mut Query, result: &QueryResult<T>) {
-    if let Err(error) = result {
-        query.note(error);
+    match result {
+        Ok(_) => query.answered(),
+        Err(error) => query.note(error),
     }
     query.end();
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Where a node is reached, and what stands between it and us.
+/// Where a node is reached, and what stands between it and us: [`docs::poolers`](crate::docs::poolers) tells
+/// what follows from that.
 ///
 /// A URL alone is one, too: `builder.replica("postgres://app:secret@db-2/shop")` is
 /// [`Endpoint::direct`].
@@ -65,7 +66,7 @@ impl Endpoint {
     }
 
     /// A server itself, or a proxy that hands a connection through unchanged. Its sessions get their
-    /// settings once, when they are opened. One that turns out to be pooled by transactions is refused.
+    /// settings once, when they are opened. One that turns out to be a pooler's is refused when the manifold connects.
     pub fn direct(url: impl Into<String>) -> Self {
         Self::new(url, Way::Direct)
     }
@@ -73,7 +74,8 @@ impl Endpoint {
     /// A pooler before one server, such as PgBouncer in transaction mode (from 1.21 on, with
     /// `max_prepared_statements`) or in session mode. No session setting is ever sent: it would stay with
     /// the server's connection, for whoever is lent that next. Each body runs in a transaction of its
-    /// own, which says what a session would, and asks the server where it is.
+    /// own, which says what a session would, and asks the server where it is. One that loses prepared statements
+    /// (PgBouncer before 1.21 in transaction mode) is refused when the manifold connects.
     pub fn pooled(url: impl Into<String>) -> Self {
         Self::new(url, Way::Opaque)
     }

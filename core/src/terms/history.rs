@@ -78,7 +78,7 @@ impl History {
             return Survival::Current;
         };
         match self.extent(before.timeline(), latest) {
-            Extent::UpTo(end) if before.lsn() > end => Survival::Lost,
+            Extent::UpTo(end) if before.lsn() >= end => Survival::Lost,
             Extent::UpTo(end) if before.timeline() == after.timeline() && after.lsn() <= end => {
                 Survival::Kept
             }
@@ -148,7 +148,9 @@ mod tests {
         let table = [
             (at(1, 280), at(1, 300), Kept),
             (at(1, 301), at(1, 320), Lost),
-            (at(1, 300), at(1, 301), Uncertain),
+            (at(1, 299), at(1, 301), Uncertain),
+            // The commit lies behind the first.
+            (at(1, 300), at(1, 301), Lost),
             // Of another timeline the first, and nobody knows where its end was.
             (at(1, 280), at(2, 400), Uncertain),
             (at(1, 301), at(2, 400), Lost),

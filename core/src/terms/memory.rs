@@ -98,6 +98,16 @@ impl Memory {
         written.max(unplaced)
     }
 
+    /// Writes that survived a failover are from now on what anything else is that the session has seen. Merged with one
+    /// of a later timeline nobody could tell that any more.
+    pub fn acquit(&self, survival: impl Fn(Written) -> Survival) {
+        let mut state = self.state();
+        if state.floors.written.map(survival) == Some(Survival::Kept) {
+            state.changes += 1;
+            state.floors.judged();
+        }
+    }
+
     /// A write was acknowledged on `timeline`, and its position got lost.
     pub fn unplaced(&self, timeline: u32) {
         self.state().unplaced = Some(timeline);

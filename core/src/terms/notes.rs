@@ -40,6 +40,9 @@ pub struct Notes {
     connection: AtomicBool,
     unknown: AtomicBool,
     refused: AtomicBool,
+    /// A query has come to its end without an error.
+    answered: AtomicBool,
+    standby: AtomicBool,
     gate: Mutex<Gate>,
 }
 
@@ -98,6 +101,12 @@ impl Notes {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Before any query was answered, one was refused because its server takes no writes (SQLSTATE 25006):
+    /// nothing of the body has happened, and the server is no primary, or none any more.
+    pub fn is_refused_by_standby(&self) -> bool {
+        self.standby.load(Ordering::Relaxed)
+    }
+
     /// The node was asked for its position: no row passes before the answer.
     pub fn ask(&self) {
         *self.gate() = Gate::Undecided(Vec::new());
@@ -131,6 +140,9 @@ impl Notes {
                 &self.connection
             }
             DatabaseErrorKind::Unknown => &self.unknown,
+            DatabaseErrorKind::ReadOnlyTransaction if !self.answered.load(Ordering::Relaxed) => {
+                &self.standby
+            }
             _ => return,
         };
         class.store(true, Ordering::Relaxed);
@@ -162,6 +174,13 @@ impl Query {
     pub fn note(&self, error: &Error) {
         for notes in self.scope.iter().flat_map(|scope| scope.all()) {
             notes.note(error);
+        }
+    }
+
+    /// Notes that it has an answer, or the first part of one.
+    pub fn answered(&self) {
+        for notes in self.scope.iter().flat_map(|scope| scope.all()) {
+            notes.answered.store(true, Ordering::Relaxed);
         }
     }
 
@@ -284,5 +303,25 @@ mod tests {
             })
             .await;
         assert!(!notes.has_conflict() && !notes.has_lost_connection() && !notes.has_unknown());
+    }
+
+    #[tokio::test]
+    async fn a_standby_has_refused_a_body_only_if_nothing_of_it_was_answered() {
+        let read_only = || {
+            let text = String::from("cannot execute INSERT in a read-only transaction");
+            Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, Box::new(text))
+        };
+        for answered in [false, true] {
+            let notes = Arc::new(Notes::default());
+            notes
+                .around(async {
+                    if answered {
+                        Query::begin().answered();
+                    }
+                    Query::begin().note(&read_only());
+                })
+                .await;
+            assert_eq!(notes.is_refused_by_standby(), !answered);
+        }
     }
 }

@@ -35,9 +35,9 @@ pub enum Trap {
     PositionBeforeCommit,
     /// Of two primaries the one that was there first is kept, on the lower timeline.
     LowerTimelineWins,
-    /// A place on an older timeline is behind every place on a later one.
+    /// A place on an older timeline lies before every place on a later one, so whoever is there has it.
     OrderAcrossTimelines,
-    /// What was written on an older timeline is in the later one.
+    /// Where a session has written is the last place where it has, whatever it wrote on an older timeline.
     LostIsSilent,
     /// Who is on a timeline that came to its end goes on answering reads.
     OldTimelineReads,

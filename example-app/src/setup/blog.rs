@@ -43,6 +43,9 @@ pub async fn create(manifold: &Manifold) -> Result<()> {
     let comments = Comments::new(manifold.clone());
     manifold
         .transaction(async |tx| {
+            // Another instance that creates it is waited for.
+            tx.batch_execute("LOCK TABLE blog IN SHARE ROW EXCLUSIVE MODE")
+                .await?;
             if blogs.any_on(&mut tx.as_read()).await? {
                 return Ok(());
             }

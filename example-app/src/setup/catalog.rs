@@ -24,6 +24,9 @@ pub async fn load(manifold: &Manifold) -> anyhow::Result<()> {
     let catalog = parse(CATALOG)?;
     let loaded = manifold
         .transaction(async |tx| -> Result<bool> {
+            // Another instance that loads them is waited for.
+            tx.batch_execute("LOCK TABLE album IN SHARE ROW EXCLUSIVE MODE")
+                .await?;
             // Asked on the primary, in the transaction: a replica may not know yet that there are some.
             if albums.any_on(&mut tx.as_read()).await? {
                 return Ok(false);

@@ -167,12 +167,13 @@ impl Round<'_> {
         let has = how.heir[self.dice.usize(..how.heir.len())];
 
         let began = clock.now();
-        if third_does == Third::Late {
-            expect("late", other.name(), set_delay(other, LATE));
-        }
         if third_does != Third::Keeps {
             expect("cut", other.name(), other.cut_walreceiver());
             self.pass(how.third_cut);
+        }
+        // Not before: it would have the rest of what it received to replay before it asks for more.
+        if third_does == Third::Late {
+            expect("late", other.name(), set_delay(other, LATE));
         }
         if has == Heir::Cut {
             expect("cut", new.name(), new.cut_walreceiver());
@@ -260,7 +261,11 @@ fn frozen_position(promoted: &Node) -> u64 {
 
 /// Has a replica follow the new primary. One that has received more of the old timeline than is left of it cannot,
 /// and is made anew.
-fn follow(world: &World, replica: &Node, new: &Node) {
+///
+/// # Panics
+///
+/// If the cluster refuses.
+pub fn follow(world: &World, replica: &Node, new: &Node) {
     // It must not receive any more while we look how much it has.
     expect("cut", replica.name(), replica.cut_walreceiver());
     let sql = format!(

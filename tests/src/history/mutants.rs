@@ -50,6 +50,9 @@ pub enum Sign {
 /// How long one directed run takes, at least.
 const TIME: Duration = Duration::from_secs(3);
 
+/// The same where roles move: several times.
+const TIME_TO_FAIL_OVER: Duration = Duration::from_secs(8);
+
 /// It goes on until so much was done, for machines that are busy with something else.
 const OPERATIONS: usize = 400;
 
@@ -203,29 +206,21 @@ pub const MUTANTS: &[Mutant] = &[
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
-    // A replica may be on the new timeline and still behind the place where that left the old one.
+    // The new timeline does not have all of the old one.
     Mutant {
         name: "order_across_timelines",
         trap: Trap::OrderAcrossTimelines,
         weights: WRITES_AND_READS,
-        failovers: Some(Failovers {
-            heir: &[Heir::Whole],
-            third_cut: (200, 400),
-            nobody: (0, 0),
-            third: &[Third::Late],
-            stays: (0, 0),
-            away: (300, 500),
-            ..LOSING
-        }),
+        failovers: Some(LOSING),
         hands: &[],
         tuning: Tuning::DEFAULT,
         shown_by: Sign::Violations,
     },
-    // The later timeline is not the older one and more.
+    // A write that waits for the new primary comes behind one that is lost with the old one.
     Mutant {
         name: "lost_is_silent",
         trap: Trap::LostIsSilent,
-        weights: WRITES_AND_READS,
+        weights: &[(Kind::Write, 70), (Kind::SessionRead, 30)],
         failovers: Some(LOSING),
         hands: &[],
         tuning: Tuning::DEFAULT,
@@ -256,7 +251,11 @@ pub const MUTANTS: &[Mutant] = &[
             ..LOSING
         }),
         hands: &[],
-        tuning: Tuning::DEFAULT,
+        // By then the other process has written there.
+        tuning: Tuning {
+            poll: Duration::from_millis(600),
+            ..Tuning::DEFAULT
+        },
         shown_by: Sign::Violations,
     },
     // While there is no primary calls wait for one, and are answered by the new one.
@@ -273,9 +272,11 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "other_timeline_ignored",
         trap: Trap::OtherTimelineIgnored,
-        weights: &[(Kind::Write, 30), (Kind::SessionRead, 40), (Kind::Hop, 30)],
+        // A read that asks a replica would notice.
+        weights: &[(Kind::Write, 40), (Kind::StrongRead, 30), (Kind::Hop, 30)],
         failovers: Some(Failovers {
             two: (600, 900),
+            rests: (50, 150),
             ..SPLITTING
         }),
         hands: &[],
@@ -341,7 +342,11 @@ impl Mutant {
     pub fn plan(&self) -> Plan {
         Plan {
             operations: OPERATIONS,
-            time: TIME,
+            time: if self.failovers.is_some() {
+                TIME_TO_FAIL_OVER
+            } else {
+                TIME
+            },
             weights: self.weights,
             dropped: 0,
             failovers: self.failovers,

@@ -2,6 +2,9 @@
 //!
 //! A PgBouncer or HAProxy that this machine does not have skips its tests, and says so.
 
+mod pressure;
 mod reading;
 mod refusals;
 mod site;
+mod switch;
+mod writing;

@@ -238,6 +238,61 @@ async fn a_snapshot_shows_what_its_session_wrote_and_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_snapshot_is_taken_behind_its_position_and_on_the_server_that_told_it() {
+    let Some(pooled) = Pooled::new() else { return };
+    let (shop, world) = (pooled.shop().await, &pooled.world);
+    // Process and transaction of each statement.
+    let logged = ["log_line_prefix = '%p %v '", "log_statement = 'all'"];
+    for replica in world.cluster().replicas() {
+        for setting in logged {
+            world.sql(replica, &format!("ALTER SYSTEM SET {setting}"));
+        }
+        world.sql(replica, "SELECT pg_reload_conf()");
+        until("it logs", async || {
+            world.sql(replica, "SHOW log_statement") == "all"
+        })
+        .await;
+    }
+    let snapshot = async || {
+        let titles = shop
+            .db()
+            .read_snapshot(async |snapshot| shop.titles_on(snapshot).await);
+        titles.await.unwrap()
+    };
+    until("one was logged", async || {
+        assert_eq!(snapshot().await.len(), 2);
+        let logs = world.cluster().replicas().iter().map(|replica| {
+            let log = std::fs::read_to_string(replica.log_path()).unwrap();
+            in_order(&log)
+        });
+        logs.sum::<usize>() > 3
+    })
+    .await;
+}
+
+/// How many snapshots this log tells of; each begins in a transaction behind that of its position.
+fn in_order(log: &str) -> usize {
+    let mut asked = std::collections::HashMap::new();
+    let mut found = 0;
+    for line in log.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(process), Some(transaction), Some(said)) =
+            (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        if said.contains("pg_last_wal_replay_lsn") {
+            asked.insert(process, transaction);
+        } else if said.contains("execute") && said.contains("FROM \"album\"") {
+            let asked = asked.get(process).expect("it was asked there");
+            assert_ne!(*asked, transaction, "{log}");
+            found += 1;
+        }
+    }
+    found
+}
+
+#[tokio::test]
 async fn a_dropped_or_failed_read_leaves_no_open_transaction() {
     let Some(pooled) = Pooled::new() else { return };
     let (shop, world) = (pooled.shop().await, &pooled.world);

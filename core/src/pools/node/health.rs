@@ -26,14 +26,11 @@ impl Node {
         }
     }
 
-    /// Nobody takes writes: if it is left out it is asked soon, however often it was asked in vain.
-    pub fn is_needed_soon(&self) {
-        self.learn(Fact::Needed);
-    }
-
-    /// Asks it in the background, if that is due.
-    pub async fn probe_if_due(&self) {
-        if !self.fitness().wants_probe(self.shared.clock.now()) {
+    /// Asks it in the background, if that is due; of one that is left out, if it is `sought`, at once.
+    pub async fn probe_if_due(&self, sought: bool) {
+        let is_due = self.fitness().wants_probe(self.shared.clock.now());
+        let is_wanted = is_due || (sought && self.is_left_out());
+        if !is_wanted {
             return;
         }
         match self.readers.manager().connect().await {

@@ -56,7 +56,9 @@ impl Tour<'_> {
         let insists = (self.need.primary).is_some_and(|reason| reason != Reason::Lagging);
         // What a node has shown the session, and no position bounds yet, the primary alone is known to show.
         let may_be_standby = !insists && self.need.remembered.kept.is_empty();
-        shared.is_latest_primary(seen) || (is_current && may_be_standby && self.is_met_by(seen))
+        let has_schema = || shared.schema.admits_at(seen.position, &shared.survey);
+        shared.is_latest_primary(seen)
+            || (is_current && may_be_standby && self.is_met_by(seen) && has_schema())
     }
 
     pub(super) fn candidates(&self) -> Vec<Candidate> {
@@ -116,7 +118,7 @@ impl Tour<'_> {
         }
         match node.sighting() {
             Some(sighting) if self.is_met_by(&sighting) => {
-                if node.is_opaque() {
+                if node.is_opaque() && node.pin.is_none() {
                     Knowledge::Perhaps
                 } else {
                     Knowledge::Enough
@@ -147,17 +149,17 @@ impl Tour<'_> {
 
     /// What is known of the lease's node, through its connection.
     pub(super) fn stop(&self, lease: Lease) -> Stop {
-        if lease.is_opaque() {
-            return Stop {
-                lease,
-                known: Known::Ask,
-            };
-        }
         let sighting = lease.node().sighting();
         if lease.node().pin.is_some() {
             return Stop {
                 lease,
                 known: Known::Enough(sighting),
+            };
+        }
+        if lease.is_opaque() {
+            return Stop {
+                lease,
+                known: Known::Ask,
             };
         }
         let trusting = self.is_trapped(Trap::TrustAcrossCrash);

@@ -1,3 +1,5 @@
+//! Each situation of a read and its next step, as a table.
+
 use super::*;
 use Knowledge::{Behind, Enough, Likely, Perhaps};
 use Progress::{Asked, Fresh, Waited};

@@ -1,3 +1,5 @@
+//! What a session remembers of loads and writes that overlap.
+
 use super::*;
 use crate::terms::sighting::{Door, Incarnation, Keeper};
 
@@ -141,4 +143,28 @@ fn a_session_that_lost_nothing_may_be_served_what_is_cached() {
         (memory.hit_floor().lost, memory.hit_floor().cached),
         (false, None)
     );
+}
+
+#[test]
+fn what_survived_is_forgotten_before_a_write_on_a_later_timeline_comes_on_top() {
+    let on = |timeline, lsn| Written {
+        before: Position::new(timeline, lsn),
+        after: Position::new(timeline, lsn + 10),
+    };
+    for (survival, before) in [
+        (Survival::Kept, 2),
+        (Survival::Lost, 1),
+        (Survival::Uncertain, 1),
+    ] {
+        let memory = Memory::default();
+        memory.wrote(on(1, 100), Tick(1));
+        memory.acquit(|written| {
+            assert_eq!(written, on(1, 100));
+            survival
+        });
+        memory.wrote(on(2, 200), Tick(2));
+        let written = memory.floors().written.unwrap();
+        assert_eq!(written.before.timeline(), before, "{survival:?}");
+        assert_eq!(memory.remembered().floor, Some(Position::new(2, 210)));
+    }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use diesel_manifold::{Moment, Position};
 
+mod failovers;
+
 use super::{Promise, Verdict};
 use crate::history::aftermath::Aftermath;
 use crate::history::operation::{Kind, Level, Operation, Step};
