@@ -31,8 +31,6 @@ pub enum Fact {
     ProbeAnswered,
     /// A background probe was not.
     ProbeFailed,
-    /// Nobody takes writes, so any node may be the next primary.
-    Needed,
 }
 
 /// What a fact has changed.
@@ -77,12 +75,8 @@ impl Fitness {
             // Only a probe readmits a node, never a user's call: one that was on its way when the
             // node failed says nothing about now.
             (_, Fact::ProbeAnswered) => Self::Sound,
-            (Self::LeftOut { spell, .. }, Fact::Needed) if spell > bounds.first => {
-                Self::left_out(bounds.first, now, dice)
-            }
             (Self::Sound, Fact::Broke) => Self::Suspect,
-            (state, Fact::Needed)
-            | (state @ Self::LeftOut { .. }, Fact::Broke | Fact::Refused)
+            (state @ Self::LeftOut { .. }, Fact::Broke | Fact::Refused)
             | (state @ Self::Suspect, Fact::Broke) => state,
             (Self::LeftOut { spell, .. }, Fact::ProbeFailed) => {
                 Self::left_out((spell * 2).min(bounds.longest), now, dice)
@@ -140,7 +134,7 @@ mod tests {
 
     #[test]
     fn each_fact_leads_where_the_table_says() {
-        use Fact::{Broke, Needed, ProbeAnswered, ProbeFailed, Refused};
+        use Fact::{Broke, ProbeAnswered, ProbeFailed, Refused};
         use Fitness::{Sound, Suspect};
         let table = [
             (Sound, Broke, Suspect),
@@ -152,10 +146,6 @@ mod tests {
             (left_out(16), ProbeFailed, left_out(30)),
             (left_out(30), ProbeFailed, left_out(30)),
             (left_out(30), ProbeAnswered, Sound),
-            (Sound, Needed, Sound),
-            (Suspect, Needed, Suspect),
-            (left_out(1), Needed, left_out(1)),
-            (left_out(30), Needed, left_out(1)),
         ];
         for (state, fact, then) in table {
             assert_eq!(learn(state, fact), then, "{state:?} and {fact:?}");
