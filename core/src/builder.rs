@@ -235,7 +235,10 @@ impl Builder {
         let mut plans: Vec<_> = self.nodes.iter().map(Place::plan).collect::<Result<_>>()?;
         let mut found = Vec::new();
         for discovery in &self.discoveries {
-            let places = discovery.look().await?.unwrap_or_default();
+            let limit = self.settings.pool.connect_timeout;
+            let mut places = discovery.look(limit).await?.unwrap_or_default();
+            // What another discovery has found is its.
+            places.retain(|name, _| plans.iter().all(|plan| *plan.name != **name));
             for place in places.values() {
                 plans.push(place.plan()?);
             }

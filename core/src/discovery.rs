@@ -9,6 +9,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use crate::builder::place::Place;
 use crate::calls::Calls;
 use crate::pools::connect::server::Server;
@@ -17,6 +19,9 @@ use crate::terms::error::{Error, Result};
 
 /// How often the records are looked up.
 const EVERY: Duration = Duration::from_secs(30);
+
+/// More often nobody is asked.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Nodes found by a name's records: each address is a node, added and removed as the records change.
 ///
@@ -76,7 +81,7 @@ impl Discovery {
         }
     }
 
-    /// How often the records are looked up. Default: 30 s.
+    /// How often the records are looked up. Default: 30 s; less than 1 ms counts as that.
     #[must_use]
     pub const fn every(mut self, every: Duration) -> Self {
         self.every = every;
@@ -90,9 +95,9 @@ impl Discovery {
         self
     }
 
-    /// The nodes there are now. A lookup that fails, or finds nothing, tells nothing: it is no reason to let
-    /// go of those that are there.
-    pub(crate) async fn look(&self) -> Result<Option<BTreeMap<String, Place>>> {
+    /// The nodes there are now. A lookup that fails, takes longer than `limit`, or finds nothing, tells nothing: it is
+    /// no reason to let go of those that are there.
+    pub(crate) async fn look(&self, limit: Duration) -> Result<Option<BTreeMap<String, Place>>> {
         let server = Server::parse(&self.endpoint.url, SETTING)?;
         let (host, port) = server.name().ok_or_else(|| {
             Error::configuration(
@@ -100,7 +105,14 @@ impl Discovery {
                 "write it as postgres://user:password@name:5432/database",
             )
         })?;
-        let found = match self.resolver.resolve(&host, port).await {
+        let resolving = tokio::time::timeout(limit, self.resolver.resolve(&host, port)).await;
+        let late = |_| {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the resolver does not answer",
+            ))
+        };
+        let found = match resolving.unwrap_or_else(late) {
             Ok(found) if !found.is_empty() => found,
             Ok(_) => {
                 tracing::warn!(%host, "the name of a discovery has no addresses, so its nodes stay as they are");
@@ -158,11 +170,16 @@ pub(crate) const SETTING: &str = "the URL of the discovery";
 pub(crate) async fn follow(calls: Weak<Calls>, discovery: Discovery, mut known: BTreeSet<String>) {
     loop {
         // The tick bounds how long this task keeps a dropped manifold alive: not at all.
-        let _ = tokio::time::timeout(discovery.every, std::future::pending::<()>()).await;
-        let Some(calls) = calls.upgrade().filter(|calls| !calls.is_closing()) else {
+        let _ =
+            tokio::time::timeout(discovery.every.max(SHORTEST), std::future::pending::<()>()).await;
+        let open = || calls.upgrade().filter(|calls| !calls.is_closing());
+        let Some(limit) = open().map(|calls| calls.pools.connect_timeout()) else {
             return;
         };
-        match discovery.look().await {
+        // Meanwhile nothing is held: a resolver that hangs keeps no manifold alive.
+        let looked = discovery.look(limit).await;
+        let Some(calls) = open() else { return };
+        match looked {
             Ok(Some(found)) => adjust(&calls, found, &mut known).await,
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "a discovery cannot go on"),
@@ -176,10 +193,12 @@ async fn adjust(calls: &Arc<Calls>, found: BTreeMap<String, Place>, known: &mut 
         .filter(|name| !found.contains_key(*name))
         .cloned()
         .collect();
-    for (name, place) in found {
-        if known.contains(&name) {
-            continue;
-        }
+    // Side by side: one that does not answer, or whose calls take long, keeps the others waiting for nothing. One that
+    // another discovery has found is its.
+    let new = found
+        .into_iter()
+        .filter(|(name, _)| !known.contains(name) && !calls.pools.is_called(name));
+    let joining = new.map(|(name, place)| async move {
         let joined = match place.plan() {
             Ok(plan) => calls.pools.join(&plan).await,
             Err(error) => Err(error),
@@ -187,23 +206,32 @@ async fn adjust(calls: &Arc<Calls>, found: BTreeMap<String, Place>, known: &mut 
         match joined {
             Ok(_) => {
                 tracing::info!(node = %name, "a node was found and added");
-                known.insert(name);
+                Some(name)
             }
             Err(error) => {
                 tracing::warn!(node = %name, %error, "a node was found that cannot be added");
+                None
             }
         }
-    }
-    for name in gone {
+    });
+    let leaving = gone.into_iter().map(|name| async move {
         match calls.pools.leave(&name).await {
             Ok(()) => {
                 tracing::info!(node = %name, "a node is not found any more and was removed");
-                known.remove(&name);
+                Some(name)
             }
-            Err(error) => {
+            Err(error) if calls.pools.is_called(&name) => {
                 tracing::warn!(node = %name, %error, "a node is not found any more, and stays");
+                None
             }
+            // Somebody had removed it by hand.
+            Err(_) => Some(name),
         }
+    });
+    let (joined, left) = tokio::join!(join_all(joining), join_all(leaving));
+    known.extend(joined.into_iter().flatten());
+    for name in left.into_iter().flatten() {
+        known.remove(&name);
     }
 }
 

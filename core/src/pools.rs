@@ -50,6 +50,8 @@ pub struct Pools {
     nodes: RwLock<Arc<[Arc<Node>]>>,
     /// The number of the next one to join.
     next_node: AtomicUsize,
+    /// The number in the last name that was made up.
+    next_name: AtomicUsize,
     balance: Balance,
     turns: AtomicU64,
     reading: ReadSettings,
@@ -80,6 +82,7 @@ impl Pools {
         let pools = Self {
             nodes: RwLock::new(Arc::new([])),
             next_node: AtomicUsize::new(0),
+            next_name: AtomicUsize::new(0),
             balance: settings.balance,
             turns: AtomicU64::new(0),
             reading: settings.read.clone(),
@@ -95,7 +98,7 @@ impl Pools {
         };
         for plan in plans {
             let node = pools.prepare(plan)?;
-            pools.admit(node);
+            pools.admit(node)?;
         }
         Ok(pools)
     }
@@ -104,9 +107,10 @@ impl Pools {
     /// left out and said so.
     pub async fn open(&self) -> Result<Identity> {
         let nodes = self.nodes();
-        let mut others = nodes.iter();
+        // Whoever answers first says which database this is about. A logical replica is a cluster of its own.
+        let (placed, pinned): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.pin.is_none());
+        let mut others = placed.into_iter().chain(pinned);
         let mut refusal = None;
-        // Whoever answers first says which database this is about.
         for node in others.by_ref() {
             match node.identify().await {
                 Ok(identity) => {
@@ -149,7 +153,7 @@ impl Pools {
         loop {
             changes.mark_unchanged();
             if let Some(primary) = self.primary().filter(|primary| !primary.is_left_out()) {
-                // Boxed: opening a connection is larger than all that a call has around it.
+                // Boxed: connecting is large, and each wrapper would hold it twice.
                 let lending = Box::pin(primary.lend(Session::Write));
                 let lent = self.while_it_writes(&primary, lending);
                 match lent.await {
@@ -258,6 +262,11 @@ impl Pools {
         self.shared.clock.now()
     }
 
+    /// How long opening a connection may take.
+    pub fn connect_timeout(&self) -> Duration {
+        self.shared.settings.connect_timeout
+    }
+
     /// How reads find their way.
     pub fn reading(&self) -> &ReadSettings {
         &self.reading
@@ -295,8 +304,9 @@ impl Pools {
     /// primary is another.
     pub fn assign(&self) {
         let (nodes, roles) = (self.nodes(), self.shared.roles.now());
-        let is_replica = |node: &Arc<Node>| roles.duty(node.id) != Duty::Primary;
-        let alone = !nodes.iter().any(is_replica);
+        let spares_it =
+            |node: &Arc<Node>| roles.duty(node.id) != Duty::Primary && !roles.is_twin(node.id);
+        let alone = !nodes.iter().any(spares_it);
         for node in nodes.iter() {
             node.set_fallback(roles.is_primary(node.id) && !alone);
         }

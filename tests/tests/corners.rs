@@ -17,7 +17,6 @@ use manifold_tests::shop::album;
 use manifold_tests::until::until;
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// All three nodes, without a word about their roles.
@@ -223,42 +222,6 @@ async fn a_write_whose_position_got_lost_with_its_primary_is_told_to_its_session
 }
 
 #[tokio::test]
-async fn a_replica_that_was_out_for_long_is_asked_soon_when_nobody_takes_writes() {
-    let Some(world) = World::alone() else { return };
-    let mut long = settings();
-    long.pool.max_ejection = Duration::from_secs(3600);
-    let clock = diesel_manifold::Clock::new();
-    let builder = hosts(&world).settings(long).clock(clock.clone());
-    let manifold = builder.connect().await.unwrap();
-    world.replica(0).stop().unwrap();
-    until("it is left out", async || !node(&manifold, 1).available).await;
-    // Each probe in vain doubles its spell, up to an hour. Somebody in its place counts them.
-    let listener = TcpListener::bind(("127.0.0.1", world.replica(0).port())).await;
-    let listener = listener.unwrap();
-    for _ in 0..24 {
-        until("it was probed", async || {
-            clock.step(Duration::from_secs(5000));
-            let probe = tokio::time::timeout(Duration::from_millis(50), listener.accept());
-            probe.await.is_ok()
-        })
-        .await;
-    }
-    drop(listener);
-    world.primary().kill().unwrap();
-    until("the primary is left out", async || {
-        !node(&manifold, 0).available
-    })
-    .await;
-    world.replica(0).start().unwrap();
-    world.replica(0).promote().unwrap();
-    until("it takes the writes", async || {
-        clock.step(Duration::from_millis(1));
-        node(&manifold, 1).writing.is_some()
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_snapshot_on_a_replica_that_froze_comes_to_its_end() {
     let Some(world) = World::alone() else { return };
     let mut quick = settings();
@@ -316,6 +279,39 @@ async fn a_call_on_a_node_that_froze_behind_its_removal_comes_to_its_end() {
     assert!(error.is_unreachable(), "{error}");
 }
 
+#[tokio::test]
+async fn of_two_that_join_at_once_by_one_name_one_joins() {
+    let world = World::new();
+    let manifold = world.primary_only().connect().await.unwrap();
+    let endpoint = || Endpoint::direct(world.url(world.replica(0))).named("late");
+    let (one, other) = tokio::join!(manifold.add_node(endpoint()), manifold.add_node(endpoint()));
+    let refused = one.and(other).expect_err("both have joined");
+    assert!(refused.is_configuration(), "{refused}");
+    assert_eq!(manifold.nodes().len(), 2);
+    manifold.remove_node("late").await.unwrap();
+    assert_eq!(manifold.nodes().len(), 1);
+}
+
+#[tokio::test]
+async fn nodes_without_a_name_join_beside_any_name_and_at_once() {
+    let world = World::new();
+    let builder = world.primary_only();
+    let named = Endpoint::direct(world.url(world.replica(0))).named("node-3");
+    let manifold = builder.replica(named).connect().await.unwrap();
+    let url = || world.url(world.replica(1));
+    let (one, other) = tokio::join!(manifold.add_node(url()), manifold.add_node(url()));
+    one.unwrap();
+    other.unwrap();
+    let mut names: Vec<_> = manifold
+        .nodes()
+        .iter()
+        .map(|node| node.name.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 4, "{names:?}");
+}
+
 /// Answers as often as it was told, and then never again.
 struct Mute(Arc<AtomicUsize>, Vec<SocketAddr>);
 
@@ -342,6 +338,35 @@ fn sessions(world: &World, node: &Node) -> usize {
     world.sql(node, count).parse().unwrap()
 }
 
+#[tokio::test]
+async fn a_resolver_that_hangs_holds_up_nobody() {
+    let world = World::new();
+    let replica = world.replica(0);
+    let address = SocketAddr::from(([127, 0, 0, 1], replica.port()));
+    for answers in [0, 1] {
+        let left = Arc::new(AtomicUsize::new(answers));
+        let mut quick = settings();
+        quick.pool.connect_timeout = Duration::from_secs(2);
+        let url = world
+            .url(replica)
+            .replace(&address.to_string(), "replicas.example");
+        let discovery = Discovery::dns(url)
+            .resolver(Mute(Arc::clone(&left), vec![address]))
+            .every(Duration::from_millis(5));
+        let builder = world.primary_only().discover(discovery).settings(quick);
+        let connecting = tokio::time::timeout(Duration::from_secs(10), builder.connect());
+        let manifold = connecting.await.expect("connecting waits for it").unwrap();
+        assert_eq!(manifold.nodes().len(), 1 + answers);
+        Shop::new(manifold.clone()).titles().await.unwrap();
+        // It hangs by now, or is about to.
+        drop(manifold);
+        until("nothing is left of the manifold", async || {
+            sessions(&world, world.primary()) == 0 && sessions(&world, replica) == 0
+        })
+        .await;
+    }
+}
+
 #[derive(Clone, Default)]
 struct Records(Arc<std::sync::Mutex<Vec<SocketAddr>>>, Arc<AtomicUsize>);
 
@@ -351,4 +376,66 @@ impl Resolve for Records {
         self.1.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move { Ok(found) })
     }
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_by_hand_is_found_again_when_its_record_comes_back() {
+    let world = World::new();
+    let address = |node: &Node| SocketAddr::from(([127, 0, 0, 1], node.port()));
+    let (one, two) = (address(world.replica(0)), address(world.replica(1)));
+    let records = Records::default();
+    *records.0.lock().unwrap() = vec![one, two];
+    let looked_up = async || {
+        let before = AtomicUsize::load(&records.1, Ordering::SeqCst);
+        until("they were looked up", async || {
+            AtomicUsize::load(&records.1, Ordering::SeqCst) >= before + 2
+        })
+        .await;
+    };
+    let url = world
+        .url(world.replica(0))
+        .replace(&one.to_string(), "replicas.example");
+    let found_twice = |url: &str| {
+        Discovery::dns(url)
+            .resolver(records.clone())
+            .every(Duration::from_millis(5))
+    };
+    let builder = world.primary_only().discover(found_twice(&url));
+    let manifold = builder.connect().await.unwrap();
+    manifold.remove_node(&one.to_string()).await.unwrap();
+    looked_up().await;
+    assert_eq!(manifold.nodes().len(), 2, "who removed it had a reason");
+    *records.0.lock().unwrap() = vec![two];
+    looked_up().await;
+    *records.0.lock().unwrap() = vec![one, two];
+    until("it is found again", async || manifold.nodes().len() == 3).await;
+}
+
+#[tokio::test]
+async fn a_node_that_two_discoveries_find_is_one() {
+    let world = World::new();
+    let address = SocketAddr::from(([127, 0, 0, 1], world.replica(0).port()));
+    let records = Records::default();
+    *records.0.lock().unwrap() = vec![address, address];
+    let url = world
+        .url(world.replica(0))
+        .replace(&address.to_string(), "replicas.example");
+    let discovery = || Discovery::dns(url.as_str()).resolver(records.clone());
+    let builder = world
+        .primary_only()
+        .discover(discovery())
+        .discover(discovery());
+    let manifold = builder.connect().await.unwrap();
+    assert_eq!(manifold.nodes().len(), 2);
+}
+
+#[tokio::test]
+async fn one_server_by_two_names_has_the_whole_pool_of_a_primary_without_replicas() {
+    let world = World::new();
+    let builder = world.primary_only().replica(world.url(world.primary()));
+    let manifold = builder.connect().await.unwrap();
+    let shop = Shop::new(manifold.clone());
+    shop.with(Consistency::Eventual).titles().await.unwrap();
+    until("it has", async || node(&manifold, 0).reading.max == 10).await;
+    assert_eq!(node(&manifold, 0).role, Some(Role::Primary));
 }

@@ -10,18 +10,28 @@ use crate::pools::watcher::Watcher;
 use crate::terms::error::{Error, Result};
 
 impl Pools {
-    /// What the next node is called that has no name of its own: `node-4`.
+    /// What the next node is called that has no name of its own: `node-4`. No two get the same, nor one that a node has.
     pub fn next_name(&self) -> String {
-        format!("node-{}", self.next_node.load(Ordering::Relaxed) + 1)
+        let joined = self.next_node.load(Ordering::Relaxed);
+        self.next_name.fetch_max(joined, Ordering::Relaxed);
+        loop {
+            let number = self.next_name.fetch_add(1, Ordering::Relaxed) + 1;
+            let name = format!("node-{number}");
+            if !self.is_called(&name) {
+                return name;
+            }
+        }
+    }
+
+    /// Whether a node has this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.nodes().iter().any(|node| &*node.name == name)
     }
 
     /// A node that may be asked who it is. Nobody reads on it before it is admitted.
     pub fn prepare(&self, plan: &Plan) -> Result<Arc<Node>> {
-        if self.nodes().iter().any(|node| node.name == plan.name) {
-            return Err(Error::configuration(
-                format!("there is a node called `{}` already", plan.name),
-                "give each node a name of its own, by `Endpoint::named`",
-            ));
+        if self.is_called(&plan.name) {
+            return Err(taken(&plan.name));
         }
         let id = self.next_node.fetch_add(1, Ordering::Relaxed);
         let node = Node::new(id, plan, self.fallback, Arc::clone(&self.shared))?;
@@ -29,12 +39,20 @@ impl Pools {
         Ok(Arc::new(node))
     }
 
-    /// From now on calls may go there.
-    pub fn admit(&self, node: Arc<Node>) {
+    /// From now on calls may go there; unless another one came in by its name meanwhile, or nobody may any more.
+    pub fn admit(&self, node: Arc<Node>) -> Result<()> {
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        if nodes.iter().any(|one| one.name == node.name) {
+            return Err(taken(&node.name));
+        }
+        // Under the lock: who closes the nodes takes it after that was said.
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::shut_down());
+        }
         *nodes = nodes.iter().cloned().chain([node]).collect();
         drop(nodes);
         self.assign();
+        Ok(())
     }
 
     /// A node joins. One that does not answer is left out until it does; one that answers as it must not
@@ -49,7 +67,7 @@ impl Pools {
             }
             node.refused(&error);
         }
-        self.admit(Arc::clone(&node));
+        self.admit(Arc::clone(&node))?;
         guest.0 = None;
         self.watch(&node);
         Ok(node)
@@ -105,6 +123,13 @@ impl Pools {
         self.assign();
         Ok(node)
     }
+}
+
+fn taken(name: &str) -> Error {
+    Error::configuration(
+        format!("there is a node called `{name}` already"),
+        "give each node a name of its own, by `Endpoint::named`",
+    )
 }
 
 /// A node that is asked who it is, and has said so, perhaps, before it is let in.

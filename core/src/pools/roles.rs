@@ -45,6 +45,12 @@ impl Assignment {
         duty
     }
 
+    /// Whether it says of itself what the primary says, and another was chosen: one server by two names, mostly.
+    pub fn is_twin(&self, node: usize) -> bool {
+        let is_current = |said: Said| !said.standby && said.timeline >= self.latest;
+        !self.is_primary(node) && self.said(node).is_some_and(is_current)
+    }
+
     /// What a node has said of itself.
     pub fn said(&self, node: usize) -> Option<Said> {
         let mut nodes = self.nodes.iter();
