@@ -153,7 +153,7 @@ impl Pools {
         loop {
             changes.mark_unchanged();
             if let Some(primary) = self.primary().filter(|primary| !primary.is_left_out()) {
-                // Boxed: connecting is large, and each wrapper would hold it twice.
+                // Boxed: opening a connection is larger than all that a call has around it.
                 let lending = Box::pin(primary.lend(Session::Write));
                 let lent = self.while_it_writes(&primary, lending);
                 match lent.await {
