@@ -315,7 +315,9 @@ impl Manifold {
     ///
     /// # Errors
     ///
-    /// `is_migration` if one fails, `is_unreachable` without a primary.
+    /// `is_migration` if one fails; the replicas must have those before it all the same. `is_unreachable` without a
+    /// primary, and `is_busy` or `is_unreachable` if it cannot be asked afterwards where it is: migrate again, or
+    /// nobody knows which replicas have what was run.
     ///
     /// # Cancel safety
     ///

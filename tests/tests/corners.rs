@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use diesel_manifold::prelude::*;
 use diesel_manifold::{
-    Builder, Consistency, Discovery, Endpoint, Manifold, NodeStatus, Resolve, Resolving, Role,
-    TokenKey,
+    Builder, Consistency, Discovery, Endpoint, Error, Manifold, NodeStatus, Resolve, Resolving,
+    Role, TokenKey,
 };
 use manifold_compose::Node;
 use manifold_tests::shop::album;
 use manifold_tests::until::until;
+use manifold_tests::wiretap::Wiretap;
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World};
 use tokio::sync::Semaphore;
@@ -190,6 +191,47 @@ async fn a_read_that_waited_for_a_connection_to_the_old_primary_is_answered_by_t
     stops.door.add_permits(1);
     let _ = holding.await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().node, "replica-1");
+}
+
+/// A name that means another server by now, while a connection to the one before is still open.
+#[tokio::test]
+async fn nothing_is_committed_on_the_server_that_a_name_meant_before() {
+    let Some(world) = World::alone() else { return };
+    let name = Wiretap::before(world.primary().port()).await;
+    let builder = Manifold::builder().settings(settings());
+    let builder = builder.node(name.url(&world.url(world.primary())));
+    let manifold = builder.connect().await.unwrap();
+    let stops = Stops::new(manifold.clone());
+    let writing = tokio::spawn({
+        let (manifold, stops) = (manifold.clone(), stops.clone());
+        let shop = Shop::new(manifold.clone());
+        async move {
+            let body = async |tx: &mut WriteConn<'_>| {
+                shop.rename_on(tx, 1, "late").await?;
+                stops.stop().await;
+                Ok::<_, Error>(())
+            };
+            manifold.transaction(body).await
+        }
+    });
+    stops.until_reached().await;
+    world.replica(0).promote().unwrap();
+    name.lead_to(world.replica(0).port());
+    world.sql(
+        world.primary(),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND state = 'idle'",
+    );
+    until("the new one was asked", async || {
+        let position = node(&manifold, 0).position;
+        position.is_some_and(|position| position.timeline() == 2)
+    })
+    .await;
+    stops.door.add_permits(1);
+    let error = writing.await.unwrap().expect_err("it was acknowledged");
+    assert!(error.is_unreachable(), "{error}");
+    assert_eq!(title(&world, world.primary(), 1), "Kind of Blue");
+    Shop::new(manifold).rename(1, "after").await.unwrap();
+    assert_eq!(title(&world, world.replica(0), 1), "after");
 }
 
 #[tokio::test]

@@ -75,12 +75,9 @@ impl Calls {
         _permit: OwnedSemaphorePermit,
     ) -> Result<(), Ended> {
         let name = author.name;
-        let is_lost = if lease.is_opaque() {
-            // Who answers there now may be another; who began this one has told what it is.
-            lease.is_overtaken()
-        } else {
-            !self.pools.takes_writes(lease.node())
-        };
+        // Who answers behind an opaque endpoint may be another by now; who began this one has told what it is.
+        let is_lost =
+            lease.is_overtaken() || (!lease.is_opaque() && !self.pools.takes_writes(lease.node()));
         if is_lost {
             // What it would acknowledge is lost already. The lease's end rolls back.
             let node = &*lease.node().name;

@@ -321,6 +321,13 @@ async fn a_write_that_a_standby_refused_has_its_node_asked_at_once_what_it_is() 
     blind.rename(1, "before").await.unwrap();
     let role = || blind.db.nodes()[0].role;
     assert_eq!(role(), Some(Role::Primary));
+    // A new connection would be asked what it reaches before anything is run on it.
+    until("a connection is there for the next", async || {
+        blind.db.nodes()[0]
+            .writing
+            .is_some_and(|pool| pool.idle > 0)
+    })
+    .await;
     switch.lead_to(world.replica(0).port());
     let console = Client::connect(&pgbouncer.console_url()).await;
     console.ask("RECONNECT").await;
