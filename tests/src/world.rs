@@ -120,6 +120,13 @@ impl World {
         node.url_for(&self.database)
     }
 
+    /// All nodes, without a word about their roles, and without Redis.
+    pub fn hosts(&self) -> Builder {
+        let builder = Manifold::builder().settings(settings());
+        let nodes = self.cluster.nodes();
+        nodes.fold(builder, |builder, node| builder.node(self.url(node)))
+    }
+
     /// The primary alone.
     pub fn primary_only(&self) -> Builder {
         Manifold::builder()

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use diesel_manifold::prelude::*;
 use diesel_manifold::{
-    Builder, Consistency, Discovery, Endpoint, Error, Manifold, NodeStatus, Resolve, Resolving,
-    Role, TokenKey,
+    Consistency, Discovery, Endpoint, Error, Manifold, NodeStatus, Resolve, Resolving, Role,
+    TokenKey,
 };
 use manifold_compose::Node;
 use manifold_tests::shop::album;
@@ -19,14 +19,6 @@ use manifold_tests::wiretap::Wiretap;
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World};
 use tokio::sync::Semaphore;
-
-/// All three nodes, without a word about their roles.
-fn hosts(world: &World) -> Builder {
-    let nodes = world.cluster().nodes();
-    nodes.fold(Manifold::builder().settings(settings()), |builder, node| {
-        builder.node(world.url(node))
-    })
-}
 
 fn title(world: &World, node: &Node, id: i32) -> String {
     world.sql(node, &format!("SELECT title FROM album WHERE id = {id}"))
@@ -102,7 +94,7 @@ impl Stops {
 async fn where_a_timeline_began_is_not_what_its_primary_replayed_after_a_crash() {
     let Some(world) = World::alone() else { return };
     let key = || TokenKey::from_bytes([7; 32]).unwrap();
-    let one = hosts(&world).token_key(key()).connect().await.unwrap();
+    let one = world.hosts().token_key(key()).connect().await.unwrap();
     world.caught_up();
     for replica in world.cluster().replicas() {
         replica.cut_walreceiver().unwrap();
@@ -141,7 +133,7 @@ async fn a_write_that_waited_for_a_connection_to_the_old_primary_goes_to_the_new
     let mut narrow = settings();
     narrow.pool.size = 1;
     narrow.pool.wait = Duration::from_secs(30);
-    let manifold = hosts(&world).settings(narrow).connect().await.unwrap();
+    let manifold = world.hosts().settings(narrow).connect().await.unwrap();
     let stops = Stops::new(manifold.clone());
     let holding = tokio::spawn({
         let stops = stops.clone();
@@ -173,7 +165,7 @@ async fn a_read_that_waited_for_a_connection_to_the_old_primary_is_answered_by_t
     let mut narrow = settings();
     narrow.pool.size = 1;
     narrow.pool.wait = Duration::from_secs(30);
-    let manifold = hosts(&world).settings(narrow).connect().await.unwrap();
+    let manifold = world.hosts().settings(narrow).connect().await.unwrap();
     let strong = manifold.with(Consistency::Strong);
     let (stops, shop) = (Stops::new(strong.clone()), Shop::new(strong));
     let holding = tokio::spawn({
@@ -237,7 +229,7 @@ async fn nothing_is_committed_on_the_server_that_a_name_meant_before() {
 #[tokio::test]
 async fn a_write_whose_position_got_lost_with_its_primary_is_told_to_its_session() {
     let Some(world) = World::alone() else { return };
-    let manifold = hosts(&world).connect().await.unwrap();
+    let manifold = world.hosts().connect().await.unwrap();
     let session = manifold.session();
     let stops = Stops::new(manifold.with_session(&session));
     let writing = tokio::spawn({

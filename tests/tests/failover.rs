@@ -10,16 +10,8 @@ use manifold_tests::wiretap::Wiretap;
 use manifold_tests::world::settings;
 use manifold_tests::{Shop, World};
 
-/// All three nodes, without a word about their roles.
-fn hosts(world: &World) -> Builder {
-    let nodes = world.cluster().nodes();
-    nodes.fold(Manifold::builder().settings(settings()), |builder, node| {
-        builder.node(world.url(node))
-    })
-}
-
 async fn shop(world: &World) -> Shop {
-    Shop::new(hosts(world).connect().await.expect("a manifold"))
+    Shop::new(world.hosts().connect().await.expect("a manifold"))
 }
 
 /// Who takes the writes, by its `cluster_name`.
@@ -69,7 +61,7 @@ async fn a_write_waits_for_the_next_primary_and_has_sent_nothing_meanwhile() {
     let Some(world) = World::alone() else { return };
     let mut patient = settings();
     patient.write.find_primary = std::time::Duration::from_secs(30);
-    let builder = hosts(&world).settings(patient);
+    let builder = world.hosts().settings(patient);
     let shop = Shop::new(builder.connect().await.unwrap());
     world.primary().kill().unwrap();
     let writing = tokio::spawn({
@@ -202,7 +194,7 @@ async fn a_session_that_was_shown_the_old_primarys_rows_reads_on_when_the_next_o
     let Some(world) = World::alone() else { return };
     let mut patient = settings();
     patient.read.deadline = std::time::Duration::from_secs(30);
-    let builder = hosts(&world).settings(patient);
+    let builder = world.hosts().settings(patient);
     let shop = Shop::new(builder.connect().await.unwrap());
     let session = shop.db().session();
     let own = Shop::new(shop.db().with_session(&session));
@@ -222,7 +214,7 @@ async fn without_anybody_who_takes_writes_a_write_says_so() {
     let Some(world) = World::alone() else { return };
     let mut hasty = settings();
     hasty.write.find_primary = std::time::Duration::from_millis(10);
-    let builder = hosts(&world).settings(hasty);
+    let builder = world.hosts().settings(hasty);
     let shop = Shop::new(builder.connect().await.unwrap());
     world.primary().kill().unwrap();
     let error = shop.rename(1, "nowhere").await.unwrap_err();
