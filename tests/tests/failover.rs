@@ -1,9 +1,7 @@
 //! When the primary fails: a promoted replica takes the writes without anybody telling the application, the
 //! old primary never gets one again, and whoever lost an acknowledged write is told.
 
-use diesel_manifold::{
-    Builder, Consistency, Error, Manifold, Repository, Role, Session, Source, routes,
-};
+use diesel_manifold::{Consistency, Error, Manifold, Repository, Role, Session, Source, routes};
 use manifold_compose::Node;
 use manifold_tests::until::until;
 use manifold_tests::wiretap::Wiretap;
