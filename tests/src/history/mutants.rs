@@ -282,7 +282,7 @@ pub const MUTANTS: &[Mutant] = &[
         hands: &[],
         // The longer it takes, the more sessions hop meanwhile.
         tuning: Tuning {
-            poll: Duration::from_millis(600),
+            second: 9,
             ..Tuning::DEFAULT
         },
         shown_by: Sign::Violations,

@@ -39,6 +39,8 @@ pub struct Tuning {
     pub wait: Duration,
     /// How often each node is asked where it is.
     pub poll: Duration,
+    /// How many times as long the second process waits between two questions.
+    pub second: u32,
 }
 
 impl Tuning {
@@ -46,6 +48,7 @@ impl Tuning {
     pub const DEFAULT: Self = Self {
         wait: Duration::from_millis(25),
         poll: Duration::from_millis(100),
+        second: 1,
     };
 }
 

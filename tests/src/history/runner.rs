@@ -108,10 +108,13 @@ fn timeline(world: &World) -> u32 {
 }
 
 /// Who was left out comes back soon, while it may still show the past.
-fn settings(plan: &Plan) -> Settings {
+fn settings(plan: &Plan, process: usize) -> Settings {
     let mut settings = world::settings();
     settings.read.wait = plan.tuning.wait;
     settings.read.poll = plan.tuning.poll;
+    if process > 0 {
+        settings.read.poll *= plan.tuning.second;
+    }
     settings.pool.upkeep = Duration::from_millis(10);
     settings.pool.ejection = Duration::from_millis(20);
     settings.pool.max_ejection = Duration::from_millis(40);
@@ -120,9 +123,12 @@ fn settings(plan: &Plan) -> Settings {
 
 async fn open(world: &World, plan: &Plan, change: &dyn Fn(Builder) -> Builder) -> Arc<[Register]> {
     let mut processes = Vec::new();
-    for _ in 0..PROCESSES {
+    for process in 0..PROCESSES {
         let key = TokenKey::from_bytes(SECRET).expect("it is long enough");
-        let builder = world.builder().token_key(key).settings(settings(plan));
+        let builder = world
+            .builder()
+            .token_key(key)
+            .settings(settings(plan, process));
         let manifold = change(builder).connect().await.expect("a manifold");
         processes.push(Register::new(manifold));
     }
