@@ -137,7 +137,32 @@ impl Pools {
         self.assign();
         match (self.primary(), self.shared.expected()) {
             (Some(_), Some(identity)) => Ok(identity.clone()),
-            _ => Err(refusal.unwrap_or_else(nobody_writes)),
+            _ => Err(Error::unreachable(
+                "the primary",
+                format!(
+                    "no node takes writes now: {}",
+                    self.excuses(refusal.as_ref())
+                ),
+                None,
+            )),
+        }
+    }
+
+    /// What each node is instead of a primary.
+    fn excuses(&self, refusal: Option<&Error>) -> String {
+        let said = self.nodes();
+        let said = said.iter().map(|node| {
+            let what = match self.shared.roles.now().said(node.id) {
+                Some(said) if said.standby => "is a standby, in recovery",
+                Some(_) => "is a primary on a timeline that came to its end",
+                None => "does not answer",
+            };
+            format!("{} {what}", node.name)
+        });
+        let said = said.collect::<Vec<_>>().join(", ");
+        match refusal {
+            Some(refusal) => format!("{said} ({refusal})"),
+            None => said,
         }
     }
 
@@ -304,11 +329,14 @@ impl Pools {
     /// primary is another.
     pub fn assign(&self) {
         let (nodes, roles) = (self.nodes(), self.shared.roles.now());
-        let spares_it =
-            |node: &Arc<Node>| roles.duty(node.id) != Duty::Primary && !roles.is_twin(node.id);
+        // One that is outside answers nothing, perhaps for long, so it spares the primary no read.
+        let spares_it = |node: &Arc<Node>| {
+            !matches!(node.duty(), Duty::Primary | Duty::Outside) && !roles.is_twin(node.id)
+        };
         let alone = !nodes.iter().any(spares_it);
         for node in nodes.iter() {
             node.set_fallback(roles.is_primary(node.id) && !alone);
+            node.tell_outside(roles.primary().is_some());
         }
         let mut announced = self
             .announced

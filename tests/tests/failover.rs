@@ -3,6 +3,7 @@
 
 use diesel_manifold::{Consistency, Error, Manifold, Repository, Role, Session, Source, routes};
 use manifold_compose::Node;
+use manifold_tests::log;
 use manifold_tests::until::until;
 use manifold_tests::wiretap::Wiretap;
 use manifold_tests::world::settings;
@@ -81,6 +82,8 @@ async fn an_old_primary_that_comes_back_gets_neither_writes_nor_reads() {
     let shop = shop(&world).await;
     shop.rename(1, "before").await.unwrap();
     world.caught_up();
+    log::listen();
+    log::taken();
     fail_over(&world);
     until("the promoted one takes the writes", async || {
         writer(&shop).await.as_deref() == Some("replica-1")
@@ -100,6 +103,8 @@ async fn an_old_primary_that_comes_back_gets_neither_writes_nor_reads() {
         assert_eq!(strong.node, "replica-1");
     }
     assert_eq!(title(&world, world.primary()), "before");
+    let outside = "it is on an older timeline than the primary";
+    until("it was told", async || log::taken().contains(outside)).await;
     // As a standby of the new one it is welcome.
     world.primary().kill().unwrap();
     world.primary().rejoin(world.replica(0)).unwrap();
@@ -127,9 +132,16 @@ async fn a_promotion_beside_a_living_primary_moves_the_writes() {
         let eventual = shop.with(Consistency::Eventual).who().await.unwrap();
         assert_eq!(eventual.node, "replica-1");
     }
+    // So the new primary reads with all it has, and keeps most of it for writes as soon as another one helps.
+    let reading = || shop.db().nodes()[1].reading.max;
+    assert_eq!(reading(), settings().pool.size);
     world.replica(1).follow(world.replica(0)).unwrap();
     until("it follows the new one, and answers", async || {
         shop.with(Consistency::Eventual).who().await.unwrap().node == "replica-2"
+    })
+    .await;
+    until("it spares the primary", async || {
+        reading() == settings().pool.size / 5
     })
     .await;
 }

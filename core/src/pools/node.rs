@@ -80,6 +80,8 @@ pub struct Node {
     fitness: Mutex<Fitness>,
     /// Whether it lags too far.
     lagging: AtomicBool,
+    /// Whether it was told of that it answers nothing for what it says of itself.
+    outside: AtomicBool,
     in_use: AtomicU32,
     /// Wakes whoever waits until no lease is out.
     unused: Notify,
@@ -115,6 +117,7 @@ impl Node {
             shared,
             fitness: Mutex::new(Fitness::Sound),
             lagging: AtomicBool::new(false),
+            outside: AtomicBool::new(false),
             in_use: AtomicU32::new(0),
             unused: Notify::new(),
             latency: AtomicU64::new(0),

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Node;
 use crate::pools::dice;
 use crate::rules::balance::Load;
+use crate::rules::duty::Duty;
 use crate::rules::fitness::{Bounds, Fact, Fitness, Turn};
 use crate::rules::lag;
 use crate::terms::error::Error;
@@ -36,11 +37,32 @@ impl Node {
         match self.readers.manager().connect().await {
             Ok(_) => {
                 if let Turn::Back = self.learn(Fact::ProbeAnswered) {
-                    tracing::info!(node = %self.name, "node is back");
+                    if self.duty() != Duty::Outside {
+                        tracing::info!(node = %self.name, "node is back");
+                    }
                     self.shared.roles.stir();
                 }
             }
             Err(error) => self.say(self.learn(Fact::ProbeFailed), &error),
+        }
+    }
+
+    /// Says once that it answers nothing because it is on a timeline that came to its end, and once that it does
+    /// again. `elsewhere`: somebody takes writes.
+    pub fn tell_outside(&self, elsewhere: bool) {
+        let is = self.duty() == Duty::Outside && elsewhere;
+        if self.outside.swap(is, Ordering::Relaxed) == is {
+            return;
+        }
+        let (node, address) = (&self.name, &self.address);
+        if is {
+            let latest = self.shared.survey.latest();
+            tracing::warn!(
+                %node, %address, ?latest,
+                "node left out: it is on an older timeline than the primary; let it follow that one"
+            );
+        } else {
+            tracing::info!(%node, "node is back: it follows the primary");
         }
     }
 

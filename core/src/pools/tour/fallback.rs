@@ -65,11 +65,9 @@ impl Tour<'_> {
         };
         if primary.is_left_out() {
             self.last.get_or_insert_with(|| {
-                Error::unreachable(
-                    &*primary.name,
-                    "it is left out until it answers again",
-                    None,
-                )
+                let why = "it is left out until it answers again, and no replica is known to include all \
+                           that this call must";
+                Error::unreachable(&*primary.name, why, None)
             });
             return Ok(None);
         }
