@@ -212,7 +212,8 @@ impl Builder {
     ///
     /// `is_configuration` for a wrong URL, password or database, a replica of another cluster, a PEM
     /// file that cannot be read, too many token keys, or a server whose certificate is not what its URL demands;
-    /// `is_unreachable` if the primary does not answer within `pool.connect_timeout`.
+    /// `is_unreachable` if none of the nodes is a primary that answers within `pool.connect_timeout`: in the middle of a failover,
+    /// too; then try again.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Floor 1, the room that holds answers: L1 in this process before L2 in Redis, seen as one.
+//! Floor 2, the room that holds answers: L1 in this process before L2 in Redis, seen as one.
 //!
 //! What keeps it honest, in one place:
 //!

@@ -1,4 +1,4 @@
-//! Floor 2: the journeys. There are five, their order is the promise, and each is one page with all
+//! Floor 3: the journeys. There are six, their order is the promise, and each is one page with all
 //! its branches on it. Below it, rooms hold things or decide things.
 
 use std::hash::BuildHasher;

@@ -53,7 +53,11 @@
 //!
 //! * **manifold**: the handle that repositories hold, [`Manifold`].
 //! * **call**: one invocation of an annotated method, by its [`Name`].
-//! * **node**: one PostgreSQL server, see [`NodeStatus`]; its **role** is what it says it is.
+//! * **endpoint**: where a node is reached, and what stands before it: [`Endpoint`]; behind an **opaque** one, a pooler or a
+//!   balancer, each transaction may be another server's.
+//! * **node**: what is reached at one endpoint, a PostgreSQL server as a rule, see [`NodeStatus`]; its **role** is what it says
+//!   it is, and one that is **outside** is on a timeline that came to its end.
+//! * **timeline**: a stretch of the log; each promotion begins one.
 //! * **lease**: a borrowed connection that knows its node and whether it may be given back.
 //! * **route**: who answered a call, and why: [`Route`], told by [`routes`] and [`Read`].
 //! * **position**: a place in the write-ahead log, on a timeline: [`Position`].
@@ -84,7 +88,7 @@
 //! * `migrations`: `Manifold::migrate`, which keeps reads from replicas that have not replayed a migration.
 //! * `uuid`, `chrono`, `serde_json`: [`CacheKey`] and [`Cacheable`] for the types of these crates.
 
-// 3: what the world touches.
+// 4: what the world touches.
 mod builder;
 mod discovery;
 pub mod docs;
@@ -96,12 +100,13 @@ mod session;
 mod token_store;
 #[cfg(feature = "tower")]
 pub mod tower;
-// 2: the journeys.
+// 3: the journeys.
 mod calls;
-// 1: the rooms.
+// 2: the rooms.
 mod cache;
 mod pools;
 mod query;
+// 1: what they decide by.
 mod rules;
 // 0: the nouns.
 mod terms;

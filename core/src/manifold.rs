@@ -25,7 +25,8 @@ use crate::token_store::TokenStore;
 ///
 /// Cheap to clone; all clones are the same manifold. A repository holds one in a field `db`.
 ///
-/// The manifold owns one background task, which looks after its pools and ends with the last clone.
+/// The manifold owns a background task that looks after its pools, and one for each node and each discovery; they end with
+/// the last clone.
 #[derive(Debug, Clone)]
 pub struct Manifold {
     calls: Arc<Calls>,

@@ -1,4 +1,4 @@
-//! Floor 1, the room that holds connections: some nodes, of which one is the primary, and what was
+//! Floor 2, the room that holds connections: some nodes, of which one is the primary, and what was
 //! last learned about each.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Floor 1, the room that knows what may run where: the type wall.
+//! Floor 2, the room that knows what may run where: the type wall.
 //!
 //! A [`ReadConn`](conn::ReadConn) is not a diesel connection. It runs a query only if
 //! [`RunsOn`](permission::RunsOn) says so, and that is decided by the query's type.

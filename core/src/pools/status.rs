@@ -19,7 +19,7 @@ pub struct NodeStatus {
     pub name: Arc<str>,
     /// Host and port.
     pub address: String,
-    /// What it said it is; `None` as long as it has not been asked. Of two primaries the one on the higher
+    /// What it said last that it is; `None` as long as it has not been asked. Of two primaries the one on the higher
     /// timeline takes the writes, and the other one nothing.
     pub role: Option<Role>,
     /// Where it was last seen: how far a replica has replayed, where the primary inserts. `None`: not

@@ -87,7 +87,7 @@ impl Endpoint {
     }
 
     /// What the node is called, in routes, logs and [`Manifold::nodes`](crate::Manifold::nodes). Default:
-    /// `primary`, `replica-1` .., as it was configured. The role is observed, so a node keeps its name
+    /// `primary`, `replica-1` .., `node-1` .., as it was configured; a discovered one by its address. The role is observed, so a node keeps its name
     /// when it is promoted.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -95,8 +95,9 @@ impl Endpoint {
         self
     }
 
-    /// It answers only reads with this tag, `#[read(tag = "analytics")]`, and those are answered by such
-    /// nodes. Default: none.
+    /// As a replica it answers only reads with this tag, `#[read(tag = "analytics")]`, and those go to such nodes first. If
+    /// none of them may answer, [`ReadSettings::all_out`](crate::ReadSettings::all_out) decides, as for other reads; if no node has the tag
+    /// at all, it counts for nothing. One that is promoted takes the writes, whatever its tag. Default: none.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tag = Some(tag.into());

@@ -222,7 +222,8 @@ impl Error {
     }
 
     /// A write that was acknowledged to this session is lost: it was in the log of a primary that failed, behind
-    /// the place from which the new one went on. The session is told once, and goes on without it; nothing of
+    /// the place from which the new one went on. The session is told once, for all that were
+    /// lost, and goes on without them; nothing of
     /// the call that is told was run. With replication that waits for a replica (`synchronous_commit`) this
     /// does not happen.
     pub fn is_write_lost(&self) -> bool {
