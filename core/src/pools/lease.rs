@@ -298,7 +298,12 @@ async fn cancel_through(wire: &Wire, token: &CancelToken, tls: &TlsConnector) {
     let mut conn = wire.shared();
     let mut ended = std::pin::pin!(conn.batch_execute(""));
     loop {
-        let _ = token.cancel_query(tls.clone()).await;
+        #[cfg_attr(
+            not(feature = "tls"),
+            expect(clippy::clone_on_copy, reason = "with the feature it is no `Copy`")
+        )]
+        let again = tls.clone();
+        let _ = token.cancel_query(again).await;
         if tokio::time::timeout(PAUSE, &mut ended).await.is_ok() {
             return;
         }
