@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Only a failing test waits this long.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Waits until `condition` holds; panics with `what` if it does not come to hold.
 #[expect(

@@ -77,7 +77,9 @@ fn an_owner_that_is_killed_during_a_base_backup_leaves_nothing() {
     eventually("a base backup is taken", || {
         let backups = processes_of(&directory).into_iter().filter(|pid| {
             let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&arguments).contains("pg_basebackup")
+            // The program only: the watchdog has its name among its arguments, and must not be frozen itself.
+            let program = arguments.split(|byte| *byte == 0).next();
+            program.is_some_and(|program| program.ends_with(b"/pg_basebackup"))
         });
         let frozen = backups.map(|pid| {
             let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use manifold_compose::{Cluster, Node, Result};
 
 /// Enough for a busy machine; a promise that holds is seen within milliseconds.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(15);
 
 /// What a client sends first when it would like TLS; the server answers with one byte.
 pub const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
