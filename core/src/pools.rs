@@ -199,16 +199,10 @@ impl Pools {
     /// What `future` comes to, which waits for a connection to the node that takes the writes. `None`: by now that is
     /// another one, or nobody, or it was left out.
     async fn while_it_writes<T>(&self, node: &Node, future: impl Future<Output = T>) -> Option<T> {
-        let over = async {
-            let mut changes = self.shared.roles.changes();
-            while self.takes_writes(node) && !node.is_left_out() {
-                // The sender lives as long as these pools.
-                let _ = changes.changed().await;
-            }
-        };
+        let is_over = || !self.takes_writes(node) || node.is_left_out();
         tokio::select! {
             biased;
-            () = over => None,
+            () = self.shared.roles.until(is_over) => None,
             done = future => Some(done),
         }
     }
@@ -221,21 +215,10 @@ impl Pools {
             .iter()
             .map(|node| node.track.until(true, |_| is_there()));
         let asking = futures_util::future::join_all(asking);
-        let mut changes = self.shared.roles.changes();
-        let hearing = async {
-            loop {
-                changes.mark_unchanged();
-                if is_there() {
-                    return;
-                }
-                // The sender lives as long as these pools.
-                let _ = changes.changed().await;
-            }
-        };
         // The questions go on as long as nobody has told.
         let either = async {
             tokio::select! {
-                () = hearing => {}
+                () = self.shared.roles.until(is_there) => {}
                 _ = asking => {}
             }
         };

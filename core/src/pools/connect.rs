@@ -153,7 +153,7 @@ impl Connector {
         shared: Arc<Shared>,
         track: Arc<Track>,
     ) -> Self {
-        let timeout = plan.timeout.unwrap_or(shared.settings.statement_timeout);
+        let timeout = plan.statement_timeout(&shared);
         Self {
             node,
             server: plan.server.clone(),

@@ -53,6 +53,13 @@ pub struct Plan {
     pub pin: Option<Duration>,
 }
 
+impl Plan {
+    /// `statement_timeout` of its sessions, or of what stands in their place.
+    pub fn statement_timeout(&self, shared: &Shared) -> Duration {
+        self.timeout.unwrap_or(shared.settings.statement_timeout)
+    }
+}
+
 /// One server.
 pub struct Node {
     /// Its number in the manifold; no other node ever has the same.
@@ -107,7 +114,7 @@ impl Node {
             address: plan.server.address().to_owned(),
             tag: plan.tag.clone(),
             way: plan.server.way(),
-            timeout: plan.timeout.unwrap_or(shared.settings.statement_timeout),
+            timeout: plan.statement_timeout(&shared),
             pin: plan.pin,
             readers: pool(Session::Read, size)?,
             fallback: pool(Session::Read, fallback)?,

@@ -93,6 +93,15 @@ impl Roles {
         self.state.subscribe()
     }
 
+    /// Waits until `so`, which depends on roles, or on who may answer.
+    pub async fn until(&self, so: impl Fn() -> bool) {
+        let mut changes = self.changes();
+        while !so() {
+            // The sender lives as long as this.
+            let _ = changes.changed().await;
+        }
+    }
+
     /// A node was left out, or is back: whoever waits for one looks again.
     pub fn stir(&self) {
         self.state.send_modify(|_| {});

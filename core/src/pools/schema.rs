@@ -32,12 +32,6 @@ impl Gate {
         })
     }
 
-    /// Whether a node has it that is there now.
-    pub fn admits_at(&self, position: Position, survey: &Survey) -> bool {
-        let floor = self.floor();
-        floor.is_none_or(|floor| survey.covers(floor, position))
-    }
-
     /// What every read must include. That a node was seen there says nothing of a connection that came later, behind
     /// a crash, nor of the next server behind a balancer.
     pub fn floor(&self) -> Option<Position> {

@@ -109,17 +109,10 @@ impl Node {
     ///
     /// As safe as `future`, which is dropped in the second case.
     pub async fn unless_left_out<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let left_out = async {
-            let mut changes = self.shared.roles.changes();
-            while !self.is_left_out() {
-                // The sender lives as long as the pools.
-                let _ = changes.changed().await;
-            }
-        };
         tokio::select! {
             biased;
             done = future => Some(done),
-            () = left_out => None,
+            () = self.shared.roles.until(|| self.is_left_out()) => None,
         }
     }
 

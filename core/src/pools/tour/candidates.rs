@@ -56,9 +56,7 @@ impl Tour<'_> {
         let insists = (self.need.primary).is_some_and(|reason| reason != Reason::Lagging);
         // What a node has shown the session, and no position bounds yet, the primary alone is known to show.
         let may_be_standby = !insists && self.need.remembered.kept.is_empty();
-        let has_schema = || shared.schema.admits_at(seen.position, &shared.survey);
-        shared.is_latest_primary(seen)
-            || (is_current && may_be_standby && self.is_met_by(seen) && has_schema())
+        shared.is_latest_primary(seen) || (is_current && may_be_standby && self.is_met_by(seen))
     }
 
     pub(super) fn candidates(&self) -> Vec<Candidate> {
