@@ -109,6 +109,13 @@ impl World {
         answer.trim().to_owned()
     }
 
+    /// How many sessions of this test the node has.
+    pub fn sessions(&self, node: &Node) -> usize {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND usename = 'app'";
+        self.sql(node, count).parse().expect("a count is a number")
+    }
+
     /// Waits until both replicas have replayed everything: for a test that looks from another process, or
     /// past the library. Who reads through the manifold that wrote waits for nothing.
     pub fn caught_up(&self) {

@@ -366,12 +366,6 @@ impl Resolve for Mute {
     }
 }
 
-fn sessions(world: &World, node: &Node) -> usize {
-    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND usename = 'app'";
-    world.sql(node, count).parse().unwrap()
-}
-
 #[tokio::test]
 async fn a_resolver_that_hangs_holds_up_nobody() {
     let world = World::new();
@@ -395,7 +389,7 @@ async fn a_resolver_that_hangs_holds_up_nobody() {
         // It hangs by now, or is about to.
         drop(manifold);
         until("nothing is left of the manifold", async || {
-            sessions(&world, world.primary()) == 0 && sessions(&world, replica) == 0
+            world.sessions(world.primary()) == 0 && world.sessions(replica) == 0
         })
         .await;
     }

@@ -25,13 +25,6 @@ async fn anybody(shop: &Shop) -> String {
     shop.with(Consistency::Eventual).who().await.unwrap().node
 }
 
-/// How many sessions of this test the node has.
-fn sessions(world: &World, node: &Node) -> usize {
-    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND usename = 'app'";
-    world.sql(node, count).parse().unwrap()
-}
-
 #[tokio::test]
 async fn a_node_that_joins_answers_reads_and_one_that_leaves_answers_none() {
     let world = World::new();
@@ -54,7 +47,7 @@ async fn a_node_that_joins_answers_reads_and_one_that_leaves_answers_none() {
         assert_eq!(anybody(&shop).await, "replica-2");
     }
     until("its sessions are closed, the watcher's too", async || {
-        sessions(&world, replica) == 0
+        world.sessions(replica) == 0
     })
     .await;
 }
